@@ -1,0 +1,17 @@
+//! tcplab: an integrated lab for TCP.
+//!
+//! The layers, top to bottom; each may use those below it, never above:
+//! `cli`, [`report`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`bench`], [`matcher`], [`scenario`],
+//! [`tcp`].
+
+pub mod bench;
+pub mod capture;
+pub mod cli;
+pub mod endpoint;
+pub mod judge;
+pub mod matcher;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod snapshot;
+pub mod tcp;

@@ -1,0 +1,3 @@
+//! The `tcplab` program.
+
+fn main() {}

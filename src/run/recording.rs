@@ -1,0 +1,226 @@
+//! Everything that is known about one run: what the judge judges, and what is saved as `run.json`.
+//!
+//! A recording is plain data. It is complete in itself: transcript, ladder, explanation and verdict are made from a
+//! scenario and a recording, live or years later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::tcp::{Nanos, Party, Segment, State};
+
+/// One run, from the moment in which the capture was active to its close.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Where the run took place.
+    pub environment: Environment,
+    /// What happened, in the order in which the lab learned of it. Segments stand in the order of the capture.
+    pub entries: Vec<Entry>,
+    /// How the run ended.
+    pub ending: Ending,
+    /// What libpcap counted.
+    pub capture: CaptureStats,
+    /// What the kernel counted in the bench's network namespace; `None` in host mode, where others send too.
+    pub counters: Option<Counters>,
+    /// The kernel's report on each connection end, taken just before it was closed or when the scenario ended.
+    pub sockets: Vec<SocketReport>,
+    /// The longest time in which the lab itself was held up.
+    pub stall: Stall,
+}
+
+impl Recording {
+    /// All captured segments in order.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Segment(segment) => Some(segment),
+            _ => None,
+        })
+    }
+}
+
+/// The machine and the bench.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// `uname -r`.
+    pub kernel: String,
+    /// The version of tcplab.
+    pub tcplab: String,
+    /// Where the conversation took place.
+    pub mode: Mode,
+}
+
+/// Where a conversation takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// In a network namespace of its own with a pinned configuration.
+    Private,
+    /// On the host's own loopback, as it is configured.
+    Host,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// The lab begins the step's action.
+    ActionStarted {
+        /// The step's number, from 0.
+        step: usize,
+        /// When.
+        at: Nanos,
+    },
+    /// The step's action has ended; for a background action this may be any time later.
+    ActionEnded {
+        /// The step's number, from 0.
+        step: usize,
+        /// When.
+        at: Nanos,
+        /// What came of it.
+        result: ActionResult,
+    },
+    /// A segment was captured.
+    Segment(Segment),
+    /// The step's segments have been seen and everything in flight was delivered: what the kernel reports now.
+    Settled {
+        /// The step's number, from 0.
+        step: usize,
+        /// The client's end; [`State::Closed`] when the kernel knows no such socket.
+        client: State,
+        /// The server's end of the connection, or its listener while there is no connection.
+        server: State,
+    },
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionResult {
+    /// It went well.
+    Done {
+        /// Bytes that the call (or loop of calls) brought from the peer, if it reads.
+        received: Option<Vec<u8>>,
+        /// Bytes that it wrote, if it writes.
+        sent: Option<Vec<u8>>,
+        /// The value that `get` or `state` saw.
+        value: Option<String>,
+    },
+    /// A read returned 0: the peer has closed its direction. What had come before stands in `received`.
+    Eof {
+        /// Bytes read before the end.
+        received: Vec<u8>,
+    },
+    /// A system call failed.
+    Failed {
+        /// The call: `connect`, `write`, …
+        call: String,
+        /// The error number.
+        errno: i32,
+        /// Bytes read before the failure.
+        received: Vec<u8>,
+        /// Bytes written before the failure.
+        sent: Vec<u8>,
+    },
+    /// The action makes no sense here: no such socket yet, or no more.
+    Impossible {
+        /// What is missing.
+        reason: String,
+    },
+    /// It had not ended when the run ended.
+    Unfinished,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All steps were played.
+    Completed,
+    /// A segment came that no expectation allows, or one that was required can no longer come.
+    Mismatch {
+        /// The step in progress.
+        step: usize,
+    },
+    /// An action ended otherwise than the scenario says.
+    ActionFailed {
+        /// Its step.
+        step: usize,
+    },
+    /// The step's segments or its action did not come to an end in time.
+    Deadline {
+        /// The step in progress.
+        step: usize,
+    },
+    /// The end of the scenario was reached, but a connection was still retransmitting or probing.
+    Unquiet {
+        /// What was going on.
+        detail: String,
+    },
+    /// The user interrupted the run.
+    Interrupted,
+}
+
+/// What libpcap counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CaptureStats {
+    /// Packets that the kernel handed to the capture (on loopback each is seen twice, going out and coming in).
+    pub received: u64,
+    /// Packets lost because the buffer was full.
+    pub dropped: u64,
+    /// Packets lost by the interface.
+    pub interface_dropped: u64,
+    /// Packets that the lab read, its own sentinels included.
+    pub read: u64,
+    /// Copies of each packet that the kernel counts in `received`: 2 on loopback, 1 when the outgoing one is ignored.
+    pub copies: u64,
+}
+
+/// The namespace's TCP counters (`/proc/net/snmp`, RFC 4022), from a zero start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// tcpInSegs.
+    pub in_segs: u64,
+    /// tcpOutSegs, retransmissions included.
+    pub out_segs: u64,
+    /// tcpRetransSegs.
+    pub retrans_segs: u64,
+    /// tcpInErrs.
+    pub in_errs: u64,
+    /// tcpOutRsts.
+    pub out_rsts: u64,
+    /// InCsumErrors.
+    pub in_csum_errors: u64,
+}
+
+/// One connection end as the kernel saw it (`TCP_INFO`, tcp(7)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketReport {
+    /// Whose end.
+    pub party: Party,
+    /// How many segments had been captured when the report was taken.
+    pub after_segments: usize,
+    /// Its state then.
+    pub state: State,
+    /// tcpi_segs_in.
+    pub segs_in: u32,
+    /// tcpi_segs_out.
+    pub segs_out: u32,
+    /// tcpi_bytes_received: payload bytes taken in order.
+    pub bytes_received: u64,
+    /// tcpi_bytes_acked: payload bytes that the peer acknowledged.
+    pub bytes_acked: u64,
+    /// tcpi_bytes_sent: payload bytes sent, retransmissions included.
+    pub bytes_sent: u64,
+    /// tcpi_total_retrans.
+    pub retransmits: u32,
+}
+
+/// How long the machine held the lab up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stall {
+    /// The longest time between the capture of a segment and its being read, or within a stretch of the lab's own code
+    /// that waits for nothing.
+    pub longest: Nanos,
+    /// The step in which that was.
+    pub step: usize,
+}

@@ -1,0 +1,450 @@
+//! What a scenario file means, after parsing.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::tcp::{Flags, Party, State};
+
+/// Bytes of the scenario file: where something was written.
+pub type Span = Range<usize>;
+
+/// One scenario file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The path below the scenario folder without `.toml`, with `/` between folders: `basic`, `resets/half-open`.
+    pub name: String,
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The file's text; all spans point into it.
+    pub source: Arc<str>,
+    /// One line that says what the session shows.
+    pub title: String,
+    /// What a reader learns from it, as plain text.
+    pub teaches: String,
+    /// Ids of RFC 9293 requirements and transitions that the session shows, such as `T1` or `MUST-14`.
+    pub covers: Vec<String>,
+    /// Mistakes of the applications that the lab must find; any other finding is a failure, and so is a missing one.
+    pub findings: Vec<Finding>,
+    /// How the bench is set up.
+    pub settings: Settings,
+    /// The phases in order; their steps are numbered through.
+    pub phases: Vec<Phase>,
+}
+
+impl Scenario {
+    /// All steps of all phases in order; a step's index in this sequence is its number in a run.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    /// The text of a span, as it stands in the file.
+    pub fn text(&self, span: &Span) -> &str {
+        &self.source[span.clone()]
+    }
+
+    /// The 1-based line of the file in which the span begins.
+    pub fn line(&self, span: &Span) -> usize {
+        self.source[..span.start].matches('\n').count() + 1
+    }
+}
+
+/// What a bench is like for this scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// IPv4 (127.0.0.1) or IPv6 (::1).
+    pub family: Family,
+    /// Whether every ACK is sent at once (the default). Off, acknowledgments may be delayed and ride on data or FIN.
+    pub quickack: bool,
+    /// How long one action with its segments may take before the run gives up.
+    pub deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            family: Family::Ipv4,
+            quickack: true,
+            deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The address family of a scenario's conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+/// A mistake of an application that TCP itself cannot see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// What the server echoed is not what the client had sent.
+    EchoContract,
+}
+
+impl Finding {
+    /// All findings.
+    pub const ALL: [Finding; 1] = [Finding::EchoContract];
+
+    /// The spelling in scenario files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Finding::EchoContract => "echo-contract",
+        }
+    }
+}
+
+/// A titled part of the timeline: `== handshake ==`. Lines before the first title form a phase with an empty title.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase {
+    /// The text between the `==`.
+    pub title: String,
+    /// What happens in it.
+    pub steps: Vec<Step>,
+}
+
+/// One action and the segments that it must cause. The next step begins when they have been seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What an end does.
+    pub action: Action,
+    /// What must then be on the wire, in this order, and nothing else.
+    pub expect: Vec<Expect>,
+}
+
+/// One action line: `+1s client send "Hello" -> EPIPE &`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// The whole line, without indentation, comment and line end.
+    pub span: Span,
+    /// `+1s`: how long to wait before it.
+    pub delay: Option<Duration>,
+    /// Who acts.
+    pub party: Party,
+    /// What it does.
+    pub verb: Verb,
+    /// How the call must end.
+    pub outcome: Outcome,
+    /// Where `outcome` was written, when it was.
+    pub outcome_span: Option<Span>,
+    /// `&`: the run goes on while the call blocks; it must have ended as `outcome` says before the scenario ends, or at
+    /// the party's next `wait`.
+    pub background: bool,
+}
+
+/// What an action line tells an end to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// `listen [backlog N]`: socket, bind, listen.
+    Listen {
+        /// The length of the accept queue; 5 when not given, as in the article.
+        backlog: u32,
+    },
+    /// `connect [self]`: socket, bind, connect to the server, or to the socket's own address.
+    Connect {
+        /// Whether the socket connects to itself.
+        to_self: bool,
+    },
+    /// `accept`: take one connection out of the accept queue.
+    Accept,
+    /// `send PAYLOAD`: write until all of it is written.
+    Send(Payload),
+    /// `write PAYLOAD`: one write call, which must take all of it.
+    Write(Payload),
+    /// `recv PAYLOAD|N|eof`: read until that much has arrived; what arrives must be this.
+    Recv(Want),
+    /// `read [PAYLOAD|N|eof]`: one read call, which must return this.
+    Read(Want),
+    /// `echo [N]`: read once (or until N bytes have arrived) and write back what arrived.
+    Echo {
+        /// How many bytes to collect before writing them back; `None` for what one read call returns.
+        bytes: Option<u64>,
+    },
+    /// `echo strlen [stale PAYLOAD]`: read once into a buffer that was not cleared and write `strlen(buffer)` bytes back,
+    /// as the article's C program does.
+    EchoStrlen {
+        /// What the buffer of 1024 bytes holds before, from the first byte that the read does not overwrite; zero bytes
+        /// follow it.
+        stale: Payload,
+    },
+    /// `shutdown read|write|both`.
+    Shutdown(ShutdownHow),
+    /// `close` for the connection (or for the listener while there is no connection), `close listener`.
+    Close {
+        /// Whether the listening socket is meant.
+        listener: bool,
+    },
+    /// `abort`: close with SO_LINGER 0, which sends RST.
+    Abort,
+    /// `set OPTION VALUE` on the connection, or on the listener or the socket to be when there is no connection yet.
+    Set(SocketOption, i64),
+    /// `get OPTION VALUE`: the option must have this value.
+    Get(SocketOption, i64),
+    /// `state NAME`: the kernel must come to report this state for the party's end of the connection.
+    State(State),
+    /// `wait`: until all background actions of the party have ended.
+    Wait,
+}
+
+impl Verb {
+    /// The word that the action line begins with, after the actor.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verb::Listen { .. } => "listen",
+            Verb::Connect { .. } => "connect",
+            Verb::Accept => "accept",
+            Verb::Send(_) => "send",
+            Verb::Write(_) => "write",
+            Verb::Recv(_) => "recv",
+            Verb::Read(_) => "read",
+            Verb::Echo { .. } | Verb::EchoStrlen { .. } => "echo",
+            Verb::Shutdown(_) => "shutdown",
+            Verb::Close { .. } => "close",
+            Verb::Abort => "abort",
+            Verb::Set(..) => "set",
+            Verb::Get(..) => "get",
+            Verb::State(_) => "state",
+            Verb::Wait => "wait",
+        }
+    }
+}
+
+/// What a `recv` or `read` must bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// Whatever one read call returns (`read` only).
+    Anything,
+    /// This many bytes.
+    Bytes(u64),
+    /// These bytes.
+    Payload(Payload),
+    /// The end of the stream: a read that returns 0.
+    Eof,
+}
+
+/// The direction that `shutdown` closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShutdownHow {
+    /// No more reading.
+    Read,
+    /// No more writing: sends FIN.
+    Write,
+    /// Both.
+    Both,
+}
+
+/// How a call must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Without an error; the default.
+    Success,
+    /// `-> ECONNREFUSED`: with this error number.
+    Errno(i32),
+    /// `-> eof`: a read that returned 0 where bytes might have come.
+    Eof,
+}
+
+/// The socket options that a scenario can set and read. All are integers; switches are 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the kernel's own: tcp(7), socket(7)")]
+pub enum SocketOption {
+    TcpNodelay,
+    TcpCork,
+    TcpQuickack,
+    TcpMaxseg,
+    TcpUserTimeout,
+    TcpDeferAccept,
+    TcpLinger2,
+    TcpKeepidle,
+    TcpKeepintvl,
+    TcpKeepcnt,
+    TcpSyncnt,
+    SoKeepalive,
+    SoReuseaddr,
+    SoSndbuf,
+    SoRcvbuf,
+    SoError,
+}
+
+impl SocketOption {
+    /// All of them with the kernel's spelling, such as `TCP_NODELAY`.
+    pub const NAMES: [(&'static str, SocketOption); 16] = [
+        ("TCP_NODELAY", SocketOption::TcpNodelay),
+        ("TCP_CORK", SocketOption::TcpCork),
+        ("TCP_QUICKACK", SocketOption::TcpQuickack),
+        ("TCP_MAXSEG", SocketOption::TcpMaxseg),
+        ("TCP_USER_TIMEOUT", SocketOption::TcpUserTimeout),
+        ("TCP_DEFER_ACCEPT", SocketOption::TcpDeferAccept),
+        ("TCP_LINGER2", SocketOption::TcpLinger2),
+        ("TCP_KEEPIDLE", SocketOption::TcpKeepidle),
+        ("TCP_KEEPINTVL", SocketOption::TcpKeepintvl),
+        ("TCP_KEEPCNT", SocketOption::TcpKeepcnt),
+        ("TCP_SYNCNT", SocketOption::TcpSyncnt),
+        ("SO_KEEPALIVE", SocketOption::SoKeepalive),
+        ("SO_REUSEADDR", SocketOption::SoReuseaddr),
+        ("SO_SNDBUF", SocketOption::SoSndbuf),
+        ("SO_RCVBUF", SocketOption::SoRcvbuf),
+        ("SO_ERROR", SocketOption::SoError),
+    ];
+}
+
+/// Bytes as a scenario writes them: `"text\x04"`, `hex 48656c6c6f`, `64KiB of "x"`, `file "payload.bin"`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Payload {
+    /// The bytes themselves.
+    pub bytes: Arc<[u8]>,
+}
+
+/// One expectation about segments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expect {
+    /// A pattern for one segment, or for several in a row.
+    Segment(SegmentPattern),
+    /// `C > S stream 1MiB`: this many payload bytes in new, full-sized segments (each but the last carries the effective
+    /// MSS), in order and none twice, among them any number of pure ACKs of the other end.
+    Stream {
+        /// Where it was written.
+        span: Span,
+        /// Who sends the bytes.
+        from: Party,
+        /// Who receives them.
+        to: Party,
+        /// How many payload bytes.
+        bytes: u64,
+    },
+    /// `any order { … }`: all of these, in any order.
+    AnyOrder {
+        /// Where it was written.
+        span: Span,
+        /// The lines in the braces.
+        items: Vec<Expect>,
+    },
+    /// `either { … } or { … }`: one of these sequences.
+    Either {
+        /// Where it was written.
+        span: Span,
+        /// The sequences.
+        alternatives: Vec<Vec<Expect>>,
+    },
+    /// `...`: any number of any segments, as few as possible.
+    Anything {
+        /// Where it was written.
+        span: Span,
+    },
+}
+
+impl Expect {
+    /// Where it was written.
+    pub fn span(&self) -> &Span {
+        match self {
+            Expect::Segment(pattern) => &pattern.span,
+            Expect::Stream { span, .. }
+            | Expect::AnyOrder { span, .. }
+            | Expect::Either { span, .. }
+            | Expect::Anything { span } => span,
+        }
+    }
+}
+
+/// A segment line. What is `None` is not checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentPattern {
+    /// The whole line, without indentation, comment and line end.
+    pub span: Span,
+    /// The sender.
+    pub from: Party,
+    /// The receiver.
+    pub to: Party,
+    /// How many segments in a row must match.
+    pub count: Count,
+    /// Exactly these flags.
+    pub flags: Option<Flags>,
+    /// SEG.SEQ relative to the sender's ISN.
+    pub seq: Option<u32>,
+    /// SEG.ACK relative to the receiver's ISN; a segment without ACK does not match.
+    pub ack: Option<u32>,
+    /// Payload bytes.
+    pub len: Option<u32>,
+    /// The payload itself.
+    pub payload: Option<Payload>,
+    /// The window field, not scaled.
+    pub window: Option<u16>,
+    /// The urgent pointer.
+    pub urgent: Option<u16>,
+    /// The options.
+    pub options: Option<OptionsPattern>,
+    /// When it must come.
+    pub timing: Option<Timing>,
+}
+
+/// How many segments in a row a line stands for: `x3`, `x2..5`, `?`; without any of them, one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// At least this many.
+    pub min: u32,
+    /// At most this many.
+    pub max: u32,
+}
+
+impl Count {
+    /// Exactly one.
+    pub const ONE: Count = Count { min: 1, max: 1 };
+}
+
+/// `<mss 1460, sack_ok, ts, nop, wscale>`: the options in header order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionsPattern {
+    /// What must be there, in this order.
+    pub items: Vec<OptionPattern>,
+    /// Whether the list ends with `...`: others may follow.
+    pub open: bool,
+}
+
+/// One option; what is `None` is not checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionPattern {
+    /// `eol`.
+    End,
+    /// `nop`.
+    Nop,
+    /// `mss` or `mss 1460`.
+    Mss(Option<u16>),
+    /// `wscale` or `wscale 7`.
+    WindowScale(Option<u8>),
+    /// `sack_ok`.
+    SackPermitted,
+    /// `sack` or `sack 1:13`, relative to the ISN of the segment's receiver.
+    Sack(Option<Vec<(u32, u32)>>),
+    /// `ts`.
+    Timestamps,
+    /// `tfo`.
+    FastOpen,
+    /// `kind 99`.
+    Unknown(u8),
+}
+
+/// When a segment must come, measured from `Scope`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// Not before.
+    pub min: Duration,
+    /// Not after; `None` for no limit.
+    pub max: Option<Duration>,
+    /// From where it is measured.
+    pub since: Scope,
+}
+
+/// What a time is relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The start of the step's action: `within 250ms`.
+    Action,
+    /// The segment before this one in the capture: `after 200ms..220ms`, `after ~200ms` (a tenth more or less).
+    PreviousSegment,
+}

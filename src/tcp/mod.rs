@@ -1,0 +1,30 @@
+//! TCP as RFC 9293 describes it, pure: no I/O, time comes in as an argument.
+//!
+//! - [`Segment`]: one captured segment with its raw flags, options and payload;
+//! - [`Seq`]: sequence numbers, which wrap at 2^32;
+//! - [`Conversation`]: relative numbers, as people and tcpdump write them;
+//! - [`State`] and the state inference that replays RFC 9293's machine for both ends;
+//! - the always-on lints.
+//!
+//! Not modelled: congestion control, retransmission timers, the contents of IP options. The lab observes a real
+//! stack, it does not emulate one.
+
+mod conversation;
+mod flags;
+mod lint;
+mod option;
+mod party;
+mod replay;
+mod segment;
+mod seq;
+mod state;
+
+pub use conversation::{Conversation, Relative};
+pub use flags::Flags;
+pub use lint::{RULES, Rule, Violation, lint};
+pub use option::TcpOption;
+pub use party::Party;
+pub use replay::{Call, Replay};
+pub use segment::{Checksum, Nanos, Segment};
+pub use seq::Seq;
+pub use state::State;

@@ -1,0 +1,66 @@
+//! One captured segment.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Flags, Party, Seq, TcpOption};
+
+/// Nanoseconds since the run began (the moment in which the capture was active).
+pub type Nanos = u64;
+
+/// What the checksum field of a captured segment holds.
+///
+/// Loopback never computes TCP checksums: the kernel leaves the sum over the pseudo-header in the field, for
+/// hardware that does not exist. That is a known value, so it can be told from a wrong one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checksum {
+    /// The full checksum, and it is right.
+    Correct,
+    /// The pseudo-header's partial sum, as loopback leaves it.
+    Offloaded,
+    /// Neither: the segment is damaged.
+    Wrong,
+    /// The capture cut the segment short.
+    Unknown,
+}
+
+/// One TCP segment as it was on the wire, with absolute numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Segment {
+    /// When the kernel captured it.
+    pub at: Nanos,
+    /// Who sent it.
+    pub from: Party,
+    /// Who it is addressed to; equal to `from` when a socket is connected to itself.
+    pub to: Party,
+    /// SEG.SEQ.
+    pub seq: Seq,
+    /// SEG.ACK; without meaning unless [`Flags::ACK`] is set.
+    pub ack: Seq,
+    /// All control bits, the reserved ones included.
+    pub flags: Flags,
+    /// SEG.WND as in the header, not scaled.
+    pub window: u16,
+    /// The urgent pointer as in the header.
+    pub urgent: u16,
+    /// The options in header order.
+    pub options: Vec<TcpOption>,
+    /// Payload length by the IP header, bytes, even where the capture cut the payload short.
+    pub len: u32,
+    /// The payload as far as it was captured.
+    pub payload: Vec<u8>,
+    /// The checksum field.
+    pub checksum: Checksum,
+}
+
+impl Segment {
+    /// SEG.LEN: payload bytes, plus one for SYN and one for FIN (RFC 9293, section 3.4).
+    pub fn sequence_len(&self) -> u32 {
+        self.len + u32::from(self.flags.contains(Flags::SYN)) + u32::from(self.flags.contains(Flags::FIN))
+    }
+
+    /// The number after the last one that the segment occupies: what a receiver acknowledges.
+    pub fn end(&self) -> Seq {
+        self.seq + self.sequence_len()
+    }
+}
