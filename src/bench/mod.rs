@@ -1,1 +1,3 @@
-//! bench
+//! The bench.
+
+pub mod sockopt;

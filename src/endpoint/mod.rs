@@ -1,1 +1,275 @@
-//! endpoint
+//! The two ends: real kernel sockets on tokio that do what the action lines say, and report what came of it.
+//!
+//! Every action is one system call, or a loop of one (`send`, `recv`), and its [`ActionResult`] says which bytes moved, or
+//! which call failed with which error number. An end has at most one listener and one connection; bytes are never
+//! interpreted.
+//!
+//! Not here: `state` and `wait`, which ask the kernel and the orchestrator, not the socket.
+
+mod option;
+mod result;
+mod stream;
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::unix::AsyncFd;
+
+pub use result::ActionResult;
+
+use crate::scenario::{ShutdownHow, SocketOption, Verb};
+use crate::tcp::Party;
+
+type Handle = Rc<AsyncFd<Socket>>;
+
+/// One end of the conversation.
+pub struct Endpoint {
+    party: Party,
+    /// The address to bind to; port 0 leaves the choice to the kernel.
+    local: SocketAddr,
+    /// The address to connect to.
+    remote: SocketAddr,
+    sockets: RefCell<Sockets>,
+}
+
+#[derive(Default)]
+struct Sockets {
+    listener: Option<Handle>,
+    connection: Option<Handle>,
+    /// Options that were set before there was a socket, in order.
+    early_options: Vec<(SocketOption, i64)>,
+}
+
+/// Why an action ended before its time.
+enum Stop {
+    Call { call: &'static str, error: io::Error },
+    Impossible(String),
+}
+
+impl Endpoint {
+    /// An end that binds to `local` and, as a client, connects to `remote`.
+    pub fn new(party: Party, local: SocketAddr, remote: SocketAddr) -> Endpoint {
+        Endpoint {
+            party,
+            local,
+            remote,
+            sockets: RefCell::default(),
+        }
+    }
+
+    /// The local address of the connection, or of the listener while there is no connection.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        let sockets = self.sockets.borrow();
+        let handle = sockets.connection.as_ref().or(sockets.listener.as_ref())?;
+        handle.get_ref().local_addr().ok()?.as_socket()
+    }
+
+    /// Does what `verb` says; waits as long as the calls block. Dropping the future abandons the action, not the socket.
+    pub async fn perform(&self, verb: &Verb) -> ActionResult {
+        match verb {
+            Verb::Listen { backlog } => self.listen(*backlog).into(),
+            Verb::Connect { to_self } => self.connect(*to_self).await.into(),
+            Verb::Accept => self.accept().await.into(),
+            Verb::Set(name, value) => self.set(*name, *value).into(),
+            Verb::Get(name, _) => match self.get(*name) {
+                Ok(value) => ActionResult::value(value.to_string()),
+                Err(stop) => stop.into(),
+            },
+            Verb::Shutdown(how) => self.shutdown(*how).into(),
+            Verb::Close { listener: true } => self.close_listener().into(),
+            Verb::Close { listener: false } => self.close().into(),
+            Verb::Abort => self.abort().into(),
+            Verb::Send(_)
+            | Verb::Write(_)
+            | Verb::Recv(_)
+            | Verb::Read(_)
+            | Verb::Echo { .. }
+            | Verb::EchoStrlen { .. } => match self.connection() {
+                Ok(handle) => stream::transfer(&handle, verb).await,
+                Err(stop) => stop.into(),
+            },
+            Verb::State(_) | Verb::Wait => {
+                ActionResult::impossible(format!("`{}` is not an action of a socket", verb.name()))
+            }
+        }
+    }
+
+    fn listen(&self, backlog: u32) -> Result<(), Stop> {
+        if self.sockets.borrow().listener.is_some() {
+            return Err(Stop::Impossible(format!("the {} listens already", self.party)));
+        }
+        let socket = self.bound_socket(self.local)?;
+        let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+        socket.listen(backlog).map_err(failed("listen"))?;
+        self.sockets.borrow_mut().listener = Some(register(socket)?);
+        Ok(())
+    }
+
+    async fn connect(&self, to_self: bool) -> Result<(), Stop> {
+        // A socket of an earlier attempt would keep the port.
+        self.take_connection()?;
+        let socket = self.bound_socket(self.local)?;
+        let own = socket.local_addr().map_err(failed("getsockname"))?;
+        let target = if to_self { own } else { self.remote.into() };
+        let begun = socket.connect(&target);
+        // Only now: a socket that was never connected polls as writable.
+        let handle = register(socket)?;
+        self.sockets.borrow_mut().connection = Some(Rc::clone(&handle));
+        match begun {
+            Ok(()) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(Stop::Call { call: "connect", error }),
+        }
+        let _writable = handle.writable().await.map_err(failed("poll"))?;
+        match handle.get_ref().take_error().map_err(failed("getsockopt"))? {
+            None => Ok(()),
+            Some(error) => Err(Stop::Call { call: "connect", error }),
+        }
+    }
+
+    async fn accept(&self) -> Result<(), Stop> {
+        let Some(listener) = self.sockets.borrow().listener.clone() else {
+            return Err(Stop::Impossible(format!("the {} does not listen", self.party)));
+        };
+        self.take_connection()?;
+        let (socket, _) = stream::retry(&listener, tokio::io::Interest::READABLE, Socket::accept)
+            .await
+            .map_err(failed("accept"))?;
+        socket.set_nonblocking(true).map_err(failed("fcntl"))?;
+        self.sockets.borrow_mut().connection = Some(register(socket)?);
+        Ok(())
+    }
+
+    fn set(&self, name: SocketOption, value: i64) -> Result<(), Stop> {
+        match self.newest() {
+            Some(handle) => option::set(handle.as_fd(), name, value).map_err(failed("setsockopt")),
+            None => {
+                self.sockets.borrow_mut().early_options.push((name, value));
+                Ok(())
+            }
+        }
+    }
+
+    fn get(&self, name: SocketOption) -> Result<i64, Stop> {
+        let handle = self
+            .newest()
+            .ok_or_else(|| Stop::Impossible(format!("the {} has no socket", self.party)))?;
+        option::get(handle.as_fd(), name).map_err(failed("getsockopt"))
+    }
+
+    fn shutdown(&self, how: ShutdownHow) -> Result<(), Stop> {
+        let how = match how {
+            ShutdownHow::Read => Shutdown::Read,
+            ShutdownHow::Write => Shutdown::Write,
+            ShutdownHow::Both => Shutdown::Both,
+        };
+        self.connection()?.get_ref().shutdown(how).map_err(failed("shutdown"))
+    }
+
+    /// Closes the connection, or the listener while there is no connection.
+    fn close(&self) -> Result<(), Stop> {
+        match self.take_connection()? {
+            Some(connection) => {
+                drop(connection);
+                Ok(())
+            }
+            None => self.close_listener(),
+        }
+    }
+
+    fn close_listener(&self) -> Result<(), Stop> {
+        let listener = self.sockets.borrow_mut().listener.take();
+        self.sole_owner(listener)?
+            .map(drop)
+            .ok_or_else(|| Stop::Impossible(format!("the {} has no open socket", self.party)))
+    }
+
+    fn abort(&self) -> Result<(), Stop> {
+        let connection = self.connection()?;
+        connection
+            .get_ref()
+            .set_linger(Some(Duration::ZERO))
+            .map_err(failed("setsockopt"))?;
+        drop(connection);
+        self.take_connection().map(drop)
+    }
+
+    fn bound_socket(&self, address: SocketAddr) -> Result<Socket, Stop> {
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP)).map_err(failed("socket"))?;
+        let early = std::mem::take(&mut self.sockets.borrow_mut().early_options);
+        for (name, value) in early {
+            option::set(socket.as_fd(), name, value).map_err(failed("setsockopt"))?;
+        }
+        socket.bind(&address.into()).map_err(failed("bind"))?;
+        Ok(socket)
+    }
+
+    fn connection(&self) -> Result<Handle, Stop> {
+        self.sockets
+            .borrow()
+            .connection
+            .clone()
+            .ok_or_else(|| Stop::Impossible(format!("the {} has no connection", self.party)))
+    }
+
+    fn newest(&self) -> Option<Handle> {
+        let sockets = self.sockets.borrow();
+        sockets.connection.clone().or_else(|| sockets.listener.clone())
+    }
+
+    /// Takes the connection out of its place; dropping it closes it.
+    fn take_connection(&self) -> Result<Option<Handle>, Stop> {
+        let connection = self.sockets.borrow_mut().connection.take();
+        self.sole_owner(connection)
+    }
+
+    /// A socket that a background action still uses would not be closed by dropping this handle.
+    fn sole_owner(&self, handle: Option<Handle>) -> Result<Option<Handle>, Stop> {
+        match &handle {
+            Some(handle) if Rc::strong_count(handle) > 1 => Err(Stop::Impossible(format!(
+                "a background action of the {party} still uses the socket; put `{party} wait` before this line",
+                party = self.party
+            ))),
+            _ => Ok(handle),
+        }
+    }
+}
+
+fn register(socket: Socket) -> Result<Handle, Stop> {
+    AsyncFd::register(socket)
+        .map(Rc::new)
+        .map_err(|error| failed("epoll_ctl")(error.into()))
+}
+
+fn failed(call: &'static str) -> impl FnOnce(io::Error) -> Stop {
+    move |error| Stop::Call { call, error }
+}
+
+impl From<Stop> for ActionResult {
+    fn from(stop: Stop) -> ActionResult {
+        match stop {
+            Stop::Call { call, error } => ActionResult::Failed {
+                call: call.to_owned(),
+                errno: error.raw_os_error().unwrap_or(libc::EIO),
+                received: Vec::new(),
+                sent: Vec::new(),
+            },
+            Stop::Impossible(reason) => ActionResult::Impossible { reason },
+        }
+    }
+}
+
+impl From<Result<(), Stop>> for ActionResult {
+    fn from(result: Result<(), Stop>) -> ActionResult {
+        match result {
+            Ok(()) => ActionResult::done(),
+            Err(stop) => stop.into(),
+        }
+    }
+}

@@ -6,6 +6,5 @@
 pub mod event;
 mod recording;
 
-pub use recording::{
-    ActionResult, CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall,
-};
+pub use crate::endpoint::ActionResult;
+pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};

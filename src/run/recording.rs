@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::ActionResult;
 use crate::tcp::{Nanos, Party, Segment, State};
 
 /// One run, from the moment in which the capture was active to its close.
@@ -90,44 +91,6 @@ pub enum Entry {
         /// The server's end of the connection, or its listener while there is no connection.
         server: State,
     },
-}
-
-/// What came of an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionResult {
-    /// It went well.
-    Done {
-        /// Bytes that the call (or loop of calls) brought from the peer, if it reads.
-        received: Option<Vec<u8>>,
-        /// Bytes that it wrote, if it writes.
-        sent: Option<Vec<u8>>,
-        /// The value that `get` or `state` saw.
-        value: Option<String>,
-    },
-    /// A read returned 0: the peer has closed its direction. What had come before stands in `received`.
-    Eof {
-        /// Bytes read before the end.
-        received: Vec<u8>,
-    },
-    /// A system call failed.
-    Failed {
-        /// The call: `connect`, `write`, …
-        call: String,
-        /// The error number.
-        errno: i32,
-        /// Bytes read before the failure.
-        received: Vec<u8>,
-        /// Bytes written before the failure.
-        sent: Vec<u8>,
-    },
-    /// The action makes no sense here: no such socket yet, or no more.
-    Impossible {
-        /// What is missing.
-        reason: String,
-    },
-    /// It had not ended when the run ended.
-    Unfinished,
 }
 
 /// How a run ended.

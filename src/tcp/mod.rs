@@ -9,6 +9,7 @@
 //! Not modelled: congestion control, retransmission timers, the contents of IP options. The lab observes a real
 //! stack, it does not emulate one.
 
+pub mod bytes;
 mod conversation;
 mod flags;
 mod lint;

@@ -48,6 +48,7 @@ pub struct Segment {
     /// Payload length by the IP header, bytes, even where the capture cut the payload short.
     pub len: u32,
     /// The payload as far as it was captured.
+    #[serde(with = "super::bytes")]
     pub payload: Vec<u8>,
     /// The checksum field.
     pub checksum: Checksum,
