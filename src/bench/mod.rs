@@ -1,3 +1,6 @@
 //! The bench.
 
 pub mod sockopt;
+mod watch;
+
+pub use watch::watch;

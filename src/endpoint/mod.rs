@@ -18,10 +18,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 pub use result::ActionResult;
 
+use crate::bench::watch;
 use crate::scenario::{ShutdownHow, SocketOption, Verb};
 use crate::tcp::Party;
 
@@ -137,7 +139,7 @@ impl Endpoint {
             return Err(Stop::Impossible(format!("the {} does not listen", self.party)));
         };
         self.take_connection()?;
-        let (socket, _) = stream::retry(&listener, tokio::io::Interest::READABLE, Socket::accept)
+        let (socket, _) = stream::retry(&listener, Interest::READABLE, Socket::accept)
             .await
             .map_err(failed("accept"))?;
         socket.set_nonblocking(true).map_err(failed("fcntl"))?;
@@ -242,9 +244,9 @@ impl Endpoint {
 }
 
 fn register(socket: Socket) -> Result<Handle, Stop> {
-    AsyncFd::register(socket)
+    watch(socket, Interest::READABLE | Interest::WRITABLE)
         .map(Rc::new)
-        .map_err(|error| failed("epoll_ctl")(error.into()))
+        .map_err(failed("epoll_ctl"))
 }
 
 fn failed(call: &'static str) -> impl FnOnce(io::Error) -> Stop {
