@@ -64,11 +64,16 @@ impl Endpoint {
         }
     }
 
-    /// The local address of the connection, or of the listener while there is no connection.
-    pub fn local_address(&self) -> Option<SocketAddr> {
-        let sockets = self.sockets.borrow();
-        let handle = sockets.connection.as_ref().or(sockets.listener.as_ref())?;
-        handle.get_ref().local_addr().ok()?.as_socket()
+    /// The local address of the connection, while there is one.
+    pub fn connection_address(&self) -> Option<SocketAddr> {
+        self.sockets
+            .borrow()
+            .connection
+            .as_ref()?
+            .get_ref()
+            .local_addr()
+            .ok()?
+            .as_socket()
     }
 
     /// Does what `verb` says; waits as long as the calls block. Dropping the future abandons the action, not the socket.

@@ -3,8 +3,154 @@
 //! One run uses one OS thread: it enters a bench of its own, opens the capture, performs the actions step by step and
 //! goes on when the segments that a step must cause have been seen. It does not judge: `judge` does, from the recording.
 
+mod clock;
 pub mod event;
+mod eyes;
+mod interrupt;
+mod log;
+mod play;
 mod recording;
 
+use std::any::Any;
+use std::io;
+use std::thread;
+
+use thiserror::Error;
+use tokio::runtime;
+use tokio::task::LocalSet;
+
+use self::clock::Clock;
+use self::eyes::Eyes;
+use self::log::Log;
+use self::play::Play;
+use crate::bench::{Bench, BenchError, BenchSettings};
+use crate::capture::{CaptureError, Frame, Live};
 pub use crate::endpoint::ActionResult;
+use crate::scenario::Scenario;
+pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
+
+/// How runs are made, the same for all scenarios of a suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Where the conversation takes place.
+    pub mode: Mode,
+    /// The server's port.
+    pub port: u16,
+}
+
+/// A run that took place.
+#[derive(Debug)]
+pub struct Run {
+    /// What happened.
+    pub recording: Recording,
+    /// The captured TCP frames, for a capture file.
+    pub frames: Vec<Frame>,
+}
+
+/// Why a run could not take place, or could not go on. None of these says anything about TCP.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// No bench.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// No capture.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// A system call of the lab's own failed.
+    #[error("the lab's own `{call}` failed: {error}")]
+    Io {
+        /// The system call.
+        call: &'static str,
+        /// What it reported.
+        error: io::Error,
+    },
+    /// A defect of the lab.
+    #[error("the run panicked, which is a defect of tcplab: {0}")]
+    Panicked(String),
+}
+
+impl RunError {
+    fn io(call: &'static str, error: io::Error) -> RunError {
+        RunError::Io { call, error }
+    }
+}
+
+/// Plays a scenario on a bench of its own. `observe` is told each entry of the recording as it comes.
+///
+/// # Errors
+/// See [`RunError`]. That something else than expected happened is not an error: it stands in the recording.
+pub fn run(
+    scenario: &Scenario,
+    options: &Options,
+    interrupt: &Interrupt,
+    observe: &mut (dyn FnMut(&Entry) + Send),
+) -> Result<Run, RunError> {
+    // A thread of its own: it leaves the network namespace of all others, and it never comes back.
+    thread::scope(|scope| {
+        let bench = thread::Builder::new()
+            .name(scenario.name.clone())
+            .spawn_scoped(scope, || on_bench(scenario, options, interrupt, observe))
+            .map_err(|error| RunError::io("clone", error))?;
+        bench
+            .join()
+            .unwrap_or_else(|panic| Err(RunError::Panicked(panic_text(panic.as_ref()))))
+    })
+}
+
+fn on_bench(
+    scenario: &Scenario,
+    options: &Options,
+    interrupt: &Interrupt,
+    observe: &mut (dyn FnMut(&Entry) + Send),
+) -> Result<Run, RunError> {
+    let settings = BenchSettings {
+        family: scenario.settings.family,
+        quickack: scenario.settings.quickack,
+    };
+    let bench = match options.mode {
+        Mode::Private => Bench::open(&settings, options.port)?,
+        Mode::Host => Bench::host(&settings, options.port)?,
+    };
+    let live = Live::open(bench.capture_filter().as_deref())?;
+    let clock = Clock::start();
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::io("epoll_create", error))?;
+    let (ending, entries, sockets, eyes) = runtime.block_on(LocalSet::new().run_until(async {
+        let mut observe = |entry: &Entry| observe(entry);
+        let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
+        let mut play = Play::new(scenario, &bench, interrupt, clock, eyes, Log::new(&mut observe));
+        let ending = play.play().await?;
+        Ok::<_, RunError>((ending, play.log.entries, play.sockets, play.eyes))
+    }))?;
+    let counters = bench.counters()?;
+    let stall = eyes.stall;
+    let (capture, frames) = eyes.close()?;
+    let environment = Environment {
+        kernel: bench.kernel().to_owned(),
+        tcplab: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: options.mode,
+    };
+    let scenario = scenario.name.clone();
+    let recording = Recording {
+        scenario,
+        environment,
+        entries,
+        ending,
+        capture,
+        counters,
+        sockets,
+        stall,
+    };
+    Ok(Run { recording, frames })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned())
+}

@@ -1,0 +1,140 @@
+//! What the run sees: captured frames become segments, go into the log, and are held against the expectations at once.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::clock::Clock;
+use super::log::Log;
+use super::{RunError, Stall};
+use crate::bench;
+use crate::capture::{self, Decoded, Frame, Live, TcpFrame};
+use crate::matcher::{Matcher, Push};
+use crate::scenario::Scenario;
+use crate::tcp::{Flags, Party, Segment};
+
+/// What a look at the capture brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// No new segment.
+    Nothing,
+    /// New segments, all of them expected.
+    Expected,
+    /// A segment that no expectation allows. It and all later ones are still logged.
+    Unexpected,
+}
+
+pub(super) struct Eyes {
+    live: Live,
+    /// A duplicate of the capture's descriptor, for the reactor.
+    readiness: AsyncFd<OwnedFd>,
+    clock: Clock,
+    server: SocketAddr,
+    pub(super) matcher: Matcher,
+    /// All TCP frames, for the saved capture.
+    pub(super) frames: Vec<Frame>,
+    /// All packets read, the lab's own sentinels included.
+    pub(super) read: u64,
+    pub(super) segments: usize,
+    pub(super) stall: Stall,
+    /// Whether the server has sent a SYN: it then has a connection, not only a listener.
+    pub(super) server_answered: bool,
+}
+
+impl Eyes {
+    pub(super) fn open(live: Live, clock: Clock, server: SocketAddr, scenario: &Scenario) -> Result<Eyes, RunError> {
+        let duplicate = live
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| RunError::io("dup", error))?;
+        let readiness =
+            bench::watch(duplicate, Interest::READABLE).map_err(|error| RunError::io("epoll_ctl", error))?;
+        Ok(Eyes {
+            live,
+            readiness,
+            clock,
+            server,
+            matcher: Matcher::new(scenario),
+            frames: Vec::new(),
+            read: 0,
+            segments: 0,
+            stall: Stall::default(),
+            server_answered: false,
+        })
+    }
+
+    /// Waits until the capture may have something new.
+    pub(super) async fn readable(&self) -> Result<(), RunError> {
+        let mut ready = self
+            .readiness
+            .readable()
+            .await
+            .map_err(|error| RunError::io("epoll_wait", error))?;
+        // Cleared before the capture is read, so that what arrives meanwhile is a new event.
+        ready.clear_ready();
+        Ok(())
+    }
+
+    /// Reads everything that has been captured so far.
+    pub(super) fn look(&mut self, step: usize, log: &mut Log<'_>) -> Result<Look, RunError> {
+        let mut look = Look::Nothing;
+        while let Some(frame) = self.live.next()? {
+            self.read += 1;
+            self.note_stall(
+                self.clock.now().saturating_sub(self.clock.since_start(frame.realtime)),
+                step,
+            );
+            let Decoded::Tcp(tcp) = capture::decode(self.live.link(), &frame.bytes, frame.original_len) else {
+                continue;
+            };
+            let segment = self.segment(*tcp, frame.realtime);
+            self.frames.push(frame);
+            self.segments += 1;
+            self.server_answered |= segment.from == Party::Server && segment.flags.contains(Flags::SYN);
+            if self.matcher.push(&segment) == Push::Rejected {
+                look = Look::Unexpected;
+            } else if look == Look::Nothing {
+                look = Look::Expected;
+            }
+            log.add(super::Entry::Segment(segment));
+        }
+        Ok(look)
+    }
+
+    /// Remembers how long the lab was held up in `step`, if it was the longest time so far.
+    pub(super) fn note_stall(&mut self, longest: u64, step: usize) {
+        if longest > self.stall.longest {
+            self.stall = Stall { longest, step };
+        }
+    }
+
+    /// Ends the capture: what libpcap counted, and the frames. The close, which takes the kernel some 20 ms, happens on
+    /// another thread.
+    pub(super) fn close(self) -> Result<(super::CaptureStats, Vec<Frame>), RunError> {
+        let mut live = self.live;
+        let stats = live.stats()?;
+        drop(self.readiness);
+        std::thread::spawn(move || drop(live));
+        Ok((
+            super::CaptureStats {
+                read: self.read,
+                ..stats
+            },
+            self.frames,
+        ))
+    }
+
+    fn segment(&self, frame: TcpFrame, realtime: u64) -> Segment {
+        let party = |address: SocketAddr| {
+            if address == self.server {
+                Party::Server
+            } else {
+                Party::Client
+            }
+        };
+        let (from, to) = (party(frame.source), party(frame.destination));
+        frame.into_segment(self.clock.since_start(realtime), from, to)
+    }
+}

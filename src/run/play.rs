@@ -1,0 +1,431 @@
+//! Plays a scenario's steps on a bench, with the capture as its eyes.
+//!
+//! A step is over when its action has ended, its segments have been seen, and everything in flight has been delivered.
+//! Then the kernel is asked for both ends' states, and the next step begins. Nothing is ever waited for by time, except
+//! where the scenario says so (`+1s`) and where a deadline ends a step that does not come to its end.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::clock::Clock;
+use super::eyes::{Eyes, Look};
+use super::log::Log;
+use super::{ActionResult, Ending, Entry, Interrupt, RunError, SocketReport};
+use crate::bench::{Bench, SocketInfo, Timer};
+use crate::endpoint::Endpoint;
+use crate::matcher;
+use crate::scenario::{Scenario, Step, Verb};
+use crate::tcp::{Party, State};
+
+/// How often the kernel is asked again while a scenario waits for a state or for silence.
+const POLL: Duration = Duration::from_millis(1);
+
+pub(super) struct Play<'a> {
+    scenario: &'a Scenario,
+    bench: &'a Bench,
+    interrupt: &'a Interrupt,
+    clock: Clock,
+    pub(super) eyes: Eyes,
+    pub(super) log: Log<'a>,
+    pub(super) sockets: Vec<SocketReport>,
+    client: Rc<Endpoint>,
+    server: Rc<Endpoint>,
+    /// The client's address once it has a socket; it stays known when the socket is closed.
+    client_address: Option<SocketAddr>,
+    /// Whether the client connects to itself: then there is no other end.
+    to_self: bool,
+    /// Whether the server's end of the connection was ever seen, on the wire or by the kernel.
+    accepted: bool,
+    results: (UnboundedSender<Ended>, UnboundedReceiver<Ended>),
+    /// Actions that have begun and not ended.
+    running: Vec<Running>,
+    awake_since: std::time::Instant,
+}
+
+struct Ended {
+    step: usize,
+    result: ActionResult,
+}
+
+struct Running {
+    step: usize,
+    party: Party,
+    task: JoinHandle<()>,
+}
+
+/// Why a wait came to its end.
+enum Wake {
+    Segments,
+    Ended(Ended),
+    Tick,
+    Deadline,
+    Interrupted,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        bench: &'a Bench,
+        interrupt: &'a Interrupt,
+        clock: Clock,
+        eyes: Eyes,
+        log: Log<'a>,
+    ) -> Play<'a> {
+        let (client, server) = (bench.client_address(), bench.server_address());
+        Play {
+            scenario,
+            bench,
+            interrupt,
+            clock,
+            eyes,
+            log,
+            sockets: Vec::new(),
+            client: Rc::new(Endpoint::new(Party::Client, client, server)),
+            server: Rc::new(Endpoint::new(Party::Server, server, client)),
+            client_address: None,
+            to_self: scenario
+                .steps()
+                .any(|step| matches!(step.action.verb, Verb::Connect { to_self: true })),
+            accepted: false,
+            results: unbounded_channel(),
+            running: Vec::new(),
+            awake_since: std::time::Instant::now(),
+        }
+    }
+
+    /// Plays all steps; afterwards the log tells what happened.
+    pub(super) async fn play(&mut self) -> Result<Ending, RunError> {
+        let ending = match self.all_steps().await? {
+            Some(ending) => ending,
+            None => Ending::Completed,
+        };
+        let last = self.scenario.steps().count().saturating_sub(1);
+        if ending != Ending::Completed {
+            // What was still in flight helps to explain what went wrong.
+            self.bench.barrier()?;
+            self.eyes.look(last, &mut self.log)?;
+        }
+        self.abandon_running();
+        for party in Party::ALL {
+            self.report_socket(party)?;
+        }
+        Ok(ending)
+    }
+
+    async fn all_steps(&mut self) -> Result<Option<Ending>, RunError> {
+        let scenario = self.scenario;
+        for (number, step) in scenario.steps().enumerate() {
+            if let Some(ending) = self.step(number, step).await? {
+                return Ok(Some(ending));
+            }
+        }
+        self.come_to_rest(scenario.steps().count().saturating_sub(1)).await
+    }
+
+    /// Plays one step; `Some` ends the run.
+    async fn step(&mut self, number: usize, step: &Step) -> Result<Option<Ending>, RunError> {
+        let action = &step.action;
+        if let Some(delay) = action.delay
+            && let Some(ending) = self.pause(number, delay).await?
+        {
+            return Ok(Some(ending));
+        }
+        if matches!(action.verb, Verb::Close { .. } | Verb::Abort) {
+            self.report_socket(action.party)?;
+        }
+        self.log.add(Entry::ActionStarted {
+            step: number,
+            at: self.clock.now(),
+        });
+        self.eyes.matcher.begin(number);
+        let deadline = Instant::now() + self.scenario.settings.deadline;
+        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait);
+        if on_socket {
+            self.start(number, action.party, &action.verb);
+        }
+        let mut over = action.background;
+        loop {
+            if self.eyes.look(number, &mut self.log)? == Look::Unexpected {
+                return Ok(Some(Ending::Mismatch { step: number }));
+            }
+            if !on_socket
+                && !over
+                && let Some(result) = self.ask(action.party, &action.verb)?
+            {
+                self.log.add(Entry::ActionEnded {
+                    step: number,
+                    at: self.clock.now(),
+                    result,
+                });
+                over = true;
+            }
+            if over && self.eyes.matcher.is_satisfied() {
+                match self.settle(number)? {
+                    Look::Unexpected => return Ok(Some(Ending::Mismatch { step: number })),
+                    _ if self.eyes.matcher.is_satisfied() => break,
+                    _ => {}
+                }
+            }
+            let tick = !on_socket && !over;
+            match self.wake(number, deadline, tick).await? {
+                Wake::Segments | Wake::Tick => {}
+                Wake::Ended(ended) => {
+                    over |= ended.step == number;
+                    if let Some(ending) = self.ended(ended) {
+                        return Ok(Some(ending));
+                    }
+                }
+                Wake::Deadline => {
+                    if tick {
+                        let result = self.last_answer(action.party, &action.verb)?;
+                        self.log.add(Entry::ActionEnded {
+                            step: number,
+                            at: self.clock.now(),
+                            result,
+                        });
+                    }
+                    return Ok(Some(Ending::Deadline { step: number }));
+                }
+                Wake::Interrupted => return Ok(Some(Ending::Interrupted)),
+            }
+        }
+        let (client, server) = (self.state(Party::Client)?, self.state(Party::Server)?);
+        self.log.add(Entry::Settled {
+            step: number,
+            client,
+            server,
+        });
+        Ok(None)
+    }
+
+    /// Waits as `+1s` says, with open eyes.
+    async fn pause(&mut self, number: usize, delay: Duration) -> Result<Option<Ending>, RunError> {
+        let until = Instant::now() + delay;
+        loop {
+            match self.wake(number, until, false).await? {
+                Wake::Deadline => return Ok(None),
+                Wake::Interrupted => return Ok(Some(Ending::Interrupted)),
+                Wake::Ended(ended) => {
+                    if let Some(ending) = self.ended(ended) {
+                        return Ok(Some(ending));
+                    }
+                }
+                Wake::Segments | Wake::Tick => {
+                    if self.eyes.look(number, &mut self.log)? == Look::Unexpected {
+                        return Ok(Some(Ending::Mismatch {
+                            step: number.saturating_sub(1),
+                        }));
+                    }
+                }
+            }
+        }
+    }
+
+    /// After the last step: background actions end, timers run out, and nothing more comes.
+    async fn come_to_rest(&mut self, last: usize) -> Result<Option<Ending>, RunError> {
+        let deadline = Instant::now() + self.scenario.settings.deadline;
+        loop {
+            if self.settle(last)? == Look::Unexpected {
+                return Ok(Some(Ending::Mismatch { step: last }));
+            }
+            let unquiet = self.unquiet()?;
+            if self.running.is_empty() && unquiet.is_none() {
+                return Ok(None);
+            }
+            match self.wake(last, deadline, unquiet.is_some()).await? {
+                Wake::Segments | Wake::Tick => {}
+                Wake::Ended(ended) => {
+                    if let Some(ending) = self.ended(ended) {
+                        return Ok(Some(ending));
+                    }
+                }
+                Wake::Deadline => {
+                    return Ok(Some(match (self.running.first(), unquiet) {
+                        (None, Some(detail)) => Ending::Unquiet { detail },
+                        (running, _) => Ending::Deadline {
+                            step: running.map_or(last, |running| running.step),
+                        },
+                    }));
+                }
+                Wake::Interrupted => return Ok(Some(Ending::Interrupted)),
+            }
+        }
+    }
+
+    fn start(&mut self, step: usize, party: Party, verb: &Verb) {
+        let endpoint = match party {
+            Party::Client => Rc::clone(&self.client),
+            Party::Server => Rc::clone(&self.server),
+        };
+        let results = self.results.0.clone();
+        let verb = verb.clone();
+        let task = tokio::task::spawn_local(async move {
+            let result = endpoint.perform(&verb).await;
+            // The receiver lives as long as the play.
+            let _ = results.send(Ended { step, result });
+        });
+        self.running.push(Running { step, party, task });
+    }
+
+    /// Takes note of an ended action; `Some` if it ended otherwise than the scenario says.
+    fn ended(&mut self, ended: Ended) -> Option<Ending> {
+        let Ended { step, result } = ended;
+        self.running.retain(|running| running.step != step);
+        let as_expected = self
+            .scenario
+            .steps()
+            .nth(step)
+            .is_none_or(|known| matcher::check_result(&known.action, &result).is_ok());
+        self.log.add(Entry::ActionEnded {
+            step,
+            at: self.clock.now(),
+            result,
+        });
+        (!as_expected).then_some(Ending::ActionFailed { step })
+    }
+
+    /// Answers a `state` or `wait` as soon as it is as the scenario says.
+    fn ask(&mut self, party: Party, verb: &Verb) -> Result<Option<ActionResult>, RunError> {
+        Ok(match verb {
+            Verb::State(wanted) => {
+                let state = self.state(party)?;
+                (state == *wanted).then(|| ActionResult::value(state.name().to_owned()))
+            }
+            _ => self
+                .running
+                .iter()
+                .all(|running| running.party != party)
+                .then(ActionResult::done),
+        })
+    }
+
+    fn last_answer(&mut self, party: Party, verb: &Verb) -> Result<ActionResult, RunError> {
+        Ok(match verb {
+            Verb::State(_) => ActionResult::value(self.state(party)?.name().to_owned()),
+            _ => ActionResult::Unfinished,
+        })
+    }
+
+    /// Has everything in flight delivered and seen.
+    fn settle(&mut self, step: usize) -> Result<Look, RunError> {
+        let mut seen = Look::Nothing;
+        loop {
+            self.bench.barrier()?;
+            match self.eyes.look(step, &mut self.log)? {
+                Look::Nothing => return Ok(seen),
+                Look::Expected => seen = Look::Expected,
+                Look::Unexpected => return Ok(Look::Unexpected),
+            }
+        }
+    }
+
+    async fn wake(&mut self, step: usize, deadline: Instant, tick: bool) -> Result<Wake, RunError> {
+        let busy = u64::try_from(self.awake_since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.eyes.note_stall(busy, step);
+        let wake = tokio::select! {
+            biased;
+            () = self.interrupt.triggered() => Wake::Interrupted,
+            Some(ended) = self.results.1.recv() => Wake::Ended(ended),
+            ready = self.eyes.readable() => {
+                ready?;
+                Wake::Segments
+            }
+            () = sleep(POLL), if tick => Wake::Tick,
+            () = sleep_until(deadline) => Wake::Deadline,
+        };
+        self.awake_since = std::time::Instant::now();
+        Ok(wake)
+    }
+
+    /// What the kernel reports for one end: its connection, or the listener while there was no connection yet.
+    fn state(&mut self, party: Party) -> Result<State, RunError> {
+        let info = self.lookup(party)?;
+        self.accepted |= party == Party::Server && (info.is_some() || self.eyes.server_answered);
+        Ok(match info {
+            Some(info) => info.state,
+            None if party == Party::Server && !self.accepted && self.bench.is_listening()? => State::Listen,
+            None => State::Closed,
+        })
+    }
+
+    fn lookup(&mut self, party: Party) -> Result<Option<SocketInfo>, RunError> {
+        self.client_address = self.client.connection_address().or(self.client_address);
+        let Some(client) = self.client_address else {
+            return Ok(None);
+        };
+        let server = if self.to_self {
+            client
+        } else {
+            self.bench.server_address()
+        };
+        let (local, remote) = match party {
+            Party::Client => (client, server),
+            Party::Server if self.to_self => return Ok(None),
+            Party::Server => (server, client),
+        };
+        Ok(self.bench.lookup(local, remote)?)
+    }
+
+    /// Takes the kernel's report on one end of the connection, if it has one.
+    fn report_socket(&mut self, party: Party) -> Result<(), RunError> {
+        let after_segments = self.eyes.segments;
+        if let Some(SocketInfo {
+            state, tcp: Some(tcp), ..
+        }) = self.lookup(party)?
+        {
+            self.sockets.push(SocketReport {
+                party,
+                after_segments,
+                state,
+                segs_in: tcp.segs_in,
+                segs_out: tcp.segs_out,
+                bytes_received: tcp.bytes_received,
+                bytes_acked: tcp.bytes_acked,
+                bytes_sent: tcp.bytes_sent,
+                retransmits: tcp.total_retrans,
+            });
+        }
+        Ok(())
+    }
+
+    /// A connection whose timers will still send something, in words.
+    fn unquiet(&self) -> Result<Option<String>, RunError> {
+        let busy = self
+            .bench
+            .sockets()?
+            .into_iter()
+            .find(|socket| matches!(socket.timer, Timer::Retransmit | Timer::ZeroWindowProbe));
+        Ok(busy.map(|socket| {
+            let party = if socket.local == self.bench.server_address() {
+                Party::Server
+            } else {
+                Party::Client
+            };
+            format!(
+                "the {party}'s socket, in {}, still waits for an acknowledgment",
+                socket.state
+            )
+        }))
+    }
+
+    /// Gives up what has not ended.
+    fn abandon_running(&mut self) {
+        while let Ok(ended) = self.results.1.try_recv() {
+            self.ended(ended);
+        }
+        for running in std::mem::take(&mut self.running) {
+            running.task.abort();
+            let at = self.clock.now();
+            self.log.add(Entry::ActionEnded {
+                step: running.step,
+                at,
+                result: ActionResult::Unfinished,
+            });
+        }
+    }
+}
