@@ -1,7 +1,7 @@
 //! tcplab: an integrated lab for TCP.
 //!
 //! The layers, top to bottom; each may use those below it, never above:
-//! `cli`, [`report`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`bench`], [`matcher`], [`scenario`],
+//! `cli`, [`report`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`bench`], [`matcher`], [`scenario`],
 //! [`tcp`].
 
 pub mod bench;
@@ -14,4 +14,5 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod snapshot;
+pub mod suite;
 pub mod tcp;

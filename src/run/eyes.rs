@@ -8,7 +8,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::clock::Clock;
 use super::log::Log;
-use super::{RunError, Stall};
+use super::{CaptureStats, Entry, RunError, Stall};
 use crate::bench;
 use crate::capture::{self, Decoded, Frame, Live, TcpFrame};
 use crate::matcher::{Matcher, Push};
@@ -98,7 +98,7 @@ impl Eyes {
             } else if look == Look::Nothing {
                 look = Look::Expected;
             }
-            log.add(super::Entry::Segment(segment));
+            log.add(Entry::Segment(segment));
         }
         Ok(look)
     }
@@ -110,20 +110,17 @@ impl Eyes {
         }
     }
 
-    /// Ends the capture: what libpcap counted, and the frames. The close, which takes the kernel some 20 ms, happens on
-    /// another thread.
-    pub(super) fn close(self) -> Result<(super::CaptureStats, Vec<Frame>), RunError> {
-        let mut live = self.live;
-        let stats = live.stats()?;
-        drop(self.readiness);
+    /// What libpcap has counted so far.
+    pub(super) fn stats(&mut self) -> Result<CaptureStats, RunError> {
+        Ok(CaptureStats { read: self.read, ..self.live.stats()? })
+    }
+
+    /// Ends the capture. The close, which takes the kernel some 20 ms, happens on another thread.
+    pub(super) fn close(self) -> Vec<Frame> {
+        let Eyes { live, readiness, frames, .. } = self;
+        drop(readiness);
         std::thread::spawn(move || drop(live));
-        Ok((
-            super::CaptureStats {
-                read: self.read,
-                ..stats
-            },
-            self.frames,
-        ))
+        frames
     }
 
     fn segment(&self, frame: TcpFrame, realtime: u64) -> Segment {

@@ -17,6 +17,7 @@ use super::eyes::{Eyes, Look};
 use super::log::Log;
 use super::{ActionResult, Ending, Entry, Interrupt, RunError, SocketReport};
 use crate::bench::{Bench, SocketInfo, Timer};
+use crate::capture::Frame;
 use crate::endpoint::Endpoint;
 use crate::matcher;
 use crate::scenario::{Scenario, Step, Verb};
@@ -115,6 +116,11 @@ impl<'a> Play<'a> {
             self.report_socket(party)?;
         }
         Ok(ending)
+    }
+
+    /// Ends the capture and drops the sockets; returns the captured frames.
+    pub(super) fn close_capture(self) -> Vec<Frame> {
+        self.eyes.close()
     }
 
     async fn all_steps(&mut self) -> Result<Option<Ending>, RunError> {

@@ -1,0 +1,115 @@
+//! What a run leaves behind: `capture.pcap`, `transcript.txt`, `run.json` and `judgement.json` in a folder of its own.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+use thiserror::Error;
+
+use crate::capture::{self, CaptureError, Frame};
+use crate::judge::Judgement;
+use crate::run::Recording;
+
+/// The files of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artefacts {
+    /// `OUT/NAME`, the folder of all of them.
+    pub folder: PathBuf,
+}
+
+/// An artefact could not be written or read.
+#[derive(Debug, Error)]
+pub enum ArtefactError {
+    /// The file system said no.
+    #[error("cannot {operation} `{}`: {error}\n  help: name another folder with --out DIR", path.display())]
+    Io {
+        /// `create`, `write`, …
+        operation: &'static str,
+        /// What.
+        path: PathBuf,
+        /// What it reported.
+        error: io::Error,
+    },
+    /// libpcap said no.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// A saved file is not what this version of tcplab writes.
+    #[error("`{}` is not a recording that this tcplab can read: {error}\n  help: run the scenario again", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+}
+
+impl Artefacts {
+    /// The artefacts of the scenario `name` below `out`, whether they exist or not.
+    pub fn of(out: &Path, name: &str) -> Artefacts {
+        Artefacts { folder: out.join(name) }
+    }
+
+    /// The capture, for Wireshark.
+    pub fn capture(&self) -> PathBuf {
+        self.folder.join("capture.pcap")
+    }
+
+    /// The recording as JSON.
+    pub fn recording(&self) -> PathBuf {
+        self.folder.join("run.json")
+    }
+
+    /// Writes all of them; each is complete or not there.
+    pub(super) fn write(
+        out: &Path,
+        name: &str,
+        recording: &Recording,
+        frames: &[Frame],
+        transcript: &str,
+        judgement: &Judgement,
+    ) -> Result<Artefacts, ArtefactError> {
+        let artefacts = Artefacts::of(out, name);
+        let folder = &artefacts.folder;
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        capture::save(&artefacts.capture(), frames)?;
+        replace(&folder.join("transcript.txt"), transcript.as_bytes())?;
+        replace(&artefacts.recording(), &json(recording))?;
+        replace(&folder.join("judgement.json"), &json(judgement))?;
+        Ok(artefacts)
+    }
+
+    /// Reads the recording back.
+    ///
+    /// # Errors
+    /// A file that is missing, or not a recording.
+    pub fn read_recording(&self) -> Result<Recording, ArtefactError> {
+        read(&self.recording())
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("these types have string keys only");
+    text.push(b'\n');
+    text
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ArtefactError> {
+    let text = fs::read(path).map_err(failed("read", path))?;
+    serde_json::from_slice(&text).map_err(|error| ArtefactError::Unreadable { path: path.to_owned(), error })
+}
+
+/// Writes a file beside its place and renames it, so that nobody ever sees half of it.
+fn replace(path: &Path, contents: &[u8]) -> Result<(), ArtefactError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(folder).map_err(failed("create a file in", folder))?;
+    file.write_all(contents).map_err(failed("write", path))?;
+    file.persist(path).map_err(|error| failed("replace", path)(error.error))?;
+    Ok(())
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArtefactError {
+    move |error| ArtefactError::Io { operation, path: path.to_owned(), error }
+}

@@ -1,0 +1,139 @@
+//! Plays scenarios and has them judged: run, judgement, snapshot and artefacts of one scenario, and of many at once.
+//!
+//! Each run is on its own: what fails, hangs or panics in one touches no other. The order of the results is the order in
+//! which runs end.
+
+mod artefacts;
+mod load;
+mod pool;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+pub use artefacts::{ArtefactError, Artefacts};
+pub use load::Load;
+pub use pool::{Job, play_all};
+
+use crate::judge::{self, Judgement, SnapshotComparison, Status, Witness};
+use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
+use crate::scenario::Scenario;
+use crate::snapshot::{Store, StoreError, Transcript, diff};
+
+/// Where scenarios are played and where their traces go.
+#[derive(Debug)]
+pub struct Lab {
+    /// Accepted and pending snapshots.
+    pub snapshots: Store,
+    /// The folder below which each run leaves its artefacts.
+    pub out: PathBuf,
+    /// How runs are made.
+    pub options: run::Options,
+}
+
+/// One scenario, played and judged.
+#[derive(Debug)]
+pub struct Played {
+    /// What was played.
+    pub scenario: Arc<Scenario>,
+    /// What happened.
+    pub recording: Recording,
+    /// The same, normalised.
+    pub transcript: Transcript,
+    /// What the judge says.
+    pub judgement: Judgement,
+    /// Where the capture and the rest were written.
+    pub artefacts: Artefacts,
+    /// Whether a new transcript waits for review.
+    pub pending: bool,
+    /// From the start of the run to its judgement.
+    pub elapsed: Duration,
+}
+
+/// Why a scenario was not played to a judgement.
+#[derive(Debug, Error)]
+pub enum SuiteError {
+    /// It could not be run here.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A snapshot could not be read or proposed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The artefacts could not be written.
+    #[error(transparent)]
+    Artefacts(#[from] ArtefactError),
+}
+
+impl Lab {
+    /// Plays one scenario, judges it, leaves its artefacts and, where the transcript is new, a pending snapshot.
+    ///
+    /// # Errors
+    /// See [`SuiteError`]; a scenario that fails is not an error.
+    pub fn play(
+        &self,
+        scenario: &Arc<Scenario>,
+        interrupt: &Interrupt,
+        observe: &mut (dyn FnMut(&Entry) + Send),
+    ) -> Result<Played, SuiteError> {
+        let started = Instant::now();
+        // Read first: a snapshot that cannot be read is known before anything is sent.
+        let accepted = self.snapshots.accepted(&scenario.name)?;
+        let run::Run { recording, frames } = run::run(scenario, &self.options, interrupt, observe)?;
+        let transcript = Transcript::of(scenario, &recording);
+        let text = transcript.to_string();
+        let comparison = match (self.options.mode, &accepted) {
+            (Mode::Host, _) => SnapshotComparison::NotCompared {
+                reason: "the host's own loopback is not pinned as a bench is".to_owned(),
+            },
+            (Mode::Private, None) => SnapshotComparison::Missing,
+            (Mode::Private, Some(accepted)) if accepted.contents == text => SnapshotComparison::Matches,
+            (Mode::Private, Some(accepted)) => SnapshotComparison::Differs {
+                diff: diff::plain(&accepted.contents, &text),
+                accepted_kernel: accepted.kernel.clone(),
+            },
+        };
+        let judgement = judge::judge(scenario, &recording, &comparison);
+        let pending = self.propose(scenario, &comparison, &judgement, &text, &recording.environment.kernel)?;
+        let artefacts = Artefacts::write(&self.out, &scenario.name, &recording, &frames, &text, &judgement)?;
+        Ok(Played {
+            scenario: Arc::clone(scenario),
+            recording,
+            transcript,
+            judgement,
+            artefacts,
+            pending,
+            elapsed: started.elapsed(),
+        })
+    }
+
+    /// Leaves a new transcript for review, if it is worth accepting: a run that the other witnesses vouch for.
+    fn propose(
+        &self,
+        scenario: &Scenario,
+        comparison: &SnapshotComparison,
+        judgement: &Judgement,
+        text: &str,
+        kernel: &str,
+    ) -> Result<bool, StoreError> {
+        match comparison {
+            SnapshotComparison::NotCompared { .. } => Ok(false),
+            SnapshotComparison::Matches => {
+                self.snapshots.discard_pending(&scenario.name)?;
+                Ok(false)
+            }
+            SnapshotComparison::Missing | SnapshotComparison::Differs { .. } => {
+                let vouched = judgement
+                    .checks
+                    .iter()
+                    .filter(|check| check.witness != Witness::Snapshot)
+                    .all(|check| matches!(check.status, Status::Ok | Status::NotChecked));
+                if vouched {
+                    self.snapshots.propose(scenario, text, kernel)?;
+                }
+                Ok(vouched)
+            }
+        }
+    }
+}

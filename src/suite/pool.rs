@@ -1,0 +1,73 @@
+//! Many runs at once.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::{Lab, Played, SuiteError};
+use crate::run::Interrupt;
+use crate::run::event::{Event, What};
+use crate::scenario::Scenario;
+
+/// One run to be made.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its number within the suite; events carry it.
+    pub run: usize,
+    /// What to play.
+    pub scenario: Arc<Scenario>,
+}
+
+/// What a worker tells the thread that called [`play_all`].
+enum Message {
+    Event(Event),
+    Done(Job, Box<Result<Played, SuiteError>>),
+}
+
+/// Plays all jobs, at most `workers` at a time. `on_event` hears of everything while it happens, `on_result` of each run
+/// when it is over; both are called on this thread. After an interrupt no further job begins.
+pub fn play_all(
+    lab: &Lab,
+    jobs: Vec<Job>,
+    workers: usize,
+    interrupt: &Interrupt,
+    mut on_event: impl FnMut(&Event),
+    mut on_result: impl FnMut(&Job, Result<Played, SuiteError>),
+) {
+    let workers = workers.clamp(1, jobs.len().max(1));
+    let queue = Mutex::new(VecDeque::from(jobs));
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let sender = sender.clone();
+            scope.spawn(|| work(lab, &queue, interrupt, sender));
+        }
+        drop(sender);
+        for message in receiver {
+            match message {
+                Message::Event(event) => on_event(&event),
+                Message::Done(job, result) => on_result(&job, *result),
+            }
+        }
+    });
+}
+
+fn work(lab: &Lab, queue: &Mutex<VecDeque<Job>>, interrupt: &Interrupt, sender: Sender<Message>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(job) = job.filter(|_| !interrupt.is_triggered()) else {
+            return;
+        };
+        let run = job.run;
+        // The receiver outlives all workers.
+        let tell = |what| drop(sender.send(Message::Event(Event { run, what })));
+        tell(What::Started { scenario: job.scenario.name.clone() });
+        let result = lab.play(&job.scenario, interrupt, &mut |entry| tell(What::Entry(entry.clone())));
+        match &result {
+            Ok(played) => tell(What::Finished(Box::new(played.recording.clone()))),
+            Err(error) => tell(What::Unable(error.to_string())),
+        }
+        drop(sender.send(Message::Done(job, Box::new(result))));
+    }
+}
