@@ -1,3 +1,7 @@
 //! The `tcplab` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tcplab::cli::main()
+}

@@ -1,1 +1,67 @@
-//! cli
+//! The command line: one file per subcommand, each a thin call of the library.
+
+mod check;
+mod doctor;
+mod exit;
+mod folders;
+mod judge;
+mod list;
+mod review;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{ColorChoice, Parser, Subcommand};
+
+use crate::report::Theme;
+pub use exit::Exit;
+
+/// A lab for TCP: runs an echo exchange as a scenario says, captures it live, explains and judges every segment.
+#[derive(Debug, Parser)]
+#[command(name = "tcplab", version, after_help = Exit::HELP, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colours; `auto` respects NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play scenarios, and judge what was captured
+    Run(run::Args),
+    /// List the scenarios
+    List(list::Args),
+    /// Check scenario files without playing them
+    Check(check::Args),
+    /// Show pending snapshots, and accept or reject them
+    Review(review::Args),
+    /// Judge a saved run again, with today's scenario and snapshot
+    Judge(judge::Args),
+    /// Say what works on this machine, and the remedy for what does not
+    Doctor,
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Pass.into() };
+        }
+    };
+    let out = Theme::detect(&std::io::stdout(), cli.color);
+    let exit = match cli.command {
+        Command::Run(args) => run::main(&args, &out),
+        Command::List(args) => list::main(&args, &out),
+        Command::Check(args) => check::main(&args, &out),
+        Command::Review(args) => review::main(&args, &out),
+        Command::Judge(args) => judge::main(&args, &out),
+        Command::Doctor => doctor::main(&out),
+    };
+    exit.into()
+}

@@ -3,6 +3,8 @@
 //! A recording is plain data. It is complete in itself: transcript, ladder, explanation and verdict are made from a
 //! scenario and a recording, live or years later.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::ActionResult;
@@ -36,6 +38,16 @@ impl Recording {
             Entry::Segment(segment) => Some(segment),
             _ => None,
         })
+    }
+
+    /// From the active capture to the last thing that happened.
+    pub fn duration(&self) -> Duration {
+        let last = self.entries.iter().rev().find_map(|entry| match entry {
+            Entry::ActionStarted { at, .. } | Entry::ActionEnded { at, .. } => Some(*at),
+            Entry::Segment(segment) => Some(segment.at),
+            Entry::Settled { .. } => None,
+        });
+        Duration::from_nanos(last.unwrap_or_default())
     }
 }
 

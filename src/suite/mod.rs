@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use artefacts::{ArtefactError, Artefacts};
 pub use load::Load;
-pub use pool::{Job, play_all};
+pub use pool::{Job, News, play_all};
 
 use crate::judge::{self, Judgement, SnapshotComparison, Status, Witness};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
@@ -66,6 +66,47 @@ pub enum SuiteError {
     Artefacts(#[from] ArtefactError),
 }
 
+/// A recording, held against its scenario and its snapshot.
+#[derive(Debug)]
+pub struct Judged {
+    /// The recording, normalised.
+    pub transcript: Transcript,
+    /// What the judge says.
+    pub judgement: Judgement,
+    comparison: SnapshotComparison,
+}
+
+/// Judges a recording against the scenario and the accepted snapshot.
+///
+/// # Errors
+/// A snapshot that cannot be read.
+pub fn judge_recording(
+    snapshots: &Store,
+    scenario: &Scenario,
+    recording: &Recording,
+) -> Result<Judged, StoreError> {
+    let transcript = Transcript::of(scenario, recording);
+    let comparison = match (recording.environment.mode, snapshots.accepted(&scenario.name)?) {
+        (Mode::Host, _) => SnapshotComparison::NotCompared {
+            reason: "the host's own loopback is not pinned as a bench is".to_owned(),
+        },
+        (Mode::Private, None) => SnapshotComparison::Missing,
+        (Mode::Private, Some(accepted)) => {
+            let text = transcript.to_string();
+            if accepted.contents == text {
+                SnapshotComparison::Matches
+            } else {
+                SnapshotComparison::Differs {
+                    diff: diff::plain(&accepted.contents, &text),
+                    accepted_kernel: accepted.kernel,
+                }
+            }
+        }
+    };
+    let judgement = judge::judge(scenario, recording, &comparison);
+    Ok(Judged { transcript, judgement, comparison })
+}
+
 impl Lab {
     /// Plays one scenario, judges it, leaves its artefacts and, where the transcript is new, a pending snapshot.
     ///
@@ -78,23 +119,10 @@ impl Lab {
         observe: &mut (dyn FnMut(&Entry) + Send),
     ) -> Result<Played, SuiteError> {
         let started = Instant::now();
-        // Read first: a snapshot that cannot be read is known before anything is sent.
-        let accepted = self.snapshots.accepted(&scenario.name)?;
         let run::Run { recording, frames } = run::run(scenario, &self.options, interrupt, observe)?;
-        let transcript = Transcript::of(scenario, &recording);
+        let Judged { transcript, judgement, comparison } = judge_recording(&self.snapshots, scenario, &recording)?;
+        let elapsed = started.elapsed();
         let text = transcript.to_string();
-        let comparison = match (self.options.mode, &accepted) {
-            (Mode::Host, _) => SnapshotComparison::NotCompared {
-                reason: "the host's own loopback is not pinned as a bench is".to_owned(),
-            },
-            (Mode::Private, None) => SnapshotComparison::Missing,
-            (Mode::Private, Some(accepted)) if accepted.contents == text => SnapshotComparison::Matches,
-            (Mode::Private, Some(accepted)) => SnapshotComparison::Differs {
-                diff: diff::plain(&accepted.contents, &text),
-                accepted_kernel: accepted.kernel.clone(),
-            },
-        };
-        let judgement = judge::judge(scenario, &recording, &comparison);
         let pending = self.propose(scenario, &comparison, &judgement, &text, &recording.environment.kernel)?;
         let artefacts = Artefacts::write(&self.out, &scenario.name, &recording, &frames, &text, &judgement)?;
         Ok(Played {
@@ -104,7 +132,7 @@ impl Lab {
             judgement,
             artefacts,
             pending,
-            elapsed: started.elapsed(),
+            elapsed,
         })
     }
 

@@ -19,21 +19,23 @@ pub struct Job {
     pub scenario: Arc<Scenario>,
 }
 
-/// What a worker tells the thread that called [`play_all`].
-enum Message {
+/// What [`play_all`] tells while it goes on.
+#[derive(Debug)]
+pub enum News {
+    /// Something happened in a run.
     Event(Event),
+    /// A run is over.
     Done(Job, Box<Result<Played, SuiteError>>),
 }
 
-/// Plays all jobs, at most `workers` at a time. `on_event` hears of everything while it happens, `on_result` of each run
-/// when it is over; both are called on this thread. After an interrupt no further job begins.
+/// Plays all jobs, at most `workers` at a time. `tell` hears of everything while it happens, on the calling thread. After
+/// an interrupt no further job begins.
 pub fn play_all(
     lab: &Lab,
     jobs: Vec<Job>,
     workers: usize,
     interrupt: &Interrupt,
-    mut on_event: impl FnMut(&Event),
-    mut on_result: impl FnMut(&Job, Result<Played, SuiteError>),
+    mut tell: impl FnMut(News),
 ) {
     let workers = workers.clamp(1, jobs.len().max(1));
     let queue = Mutex::new(VecDeque::from(jobs));
@@ -44,16 +46,11 @@ pub fn play_all(
             scope.spawn(|| work(lab, &queue, interrupt, sender));
         }
         drop(sender);
-        for message in receiver {
-            match message {
-                Message::Event(event) => on_event(&event),
-                Message::Done(job, result) => on_result(&job, *result),
-            }
-        }
+        receiver.into_iter().for_each(&mut tell);
     });
 }
 
-fn work(lab: &Lab, queue: &Mutex<VecDeque<Job>>, interrupt: &Interrupt, sender: Sender<Message>) {
+fn work(lab: &Lab, queue: &Mutex<VecDeque<Job>>, interrupt: &Interrupt, sender: Sender<News>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(job) = job.filter(|_| !interrupt.is_triggered()) else {
@@ -61,13 +58,13 @@ fn work(lab: &Lab, queue: &Mutex<VecDeque<Job>>, interrupt: &Interrupt, sender: 
         };
         let run = job.run;
         // The receiver outlives all workers.
-        let tell = |what| drop(sender.send(Message::Event(Event { run, what })));
+        let tell = |what| drop(sender.send(News::Event(Event { run, what })));
         tell(What::Started { scenario: job.scenario.name.clone() });
         let result = lab.play(&job.scenario, interrupt, &mut |entry| tell(What::Entry(entry.clone())));
         match &result {
             Ok(played) => tell(What::Finished(Box::new(played.recording.clone()))),
             Err(error) => tell(What::Unable(error.to_string())),
         }
-        drop(sender.send(Message::Done(job, Box::new(result))));
+        drop(sender.send(News::Done(job, Box::new(result))));
     }
 }
