@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::bench::Counters;
+pub use crate::capture::CaptureStats;
 use crate::endpoint::ActionResult;
 use crate::tcp::{Nanos, Party, Segment, State};
 
@@ -133,38 +135,6 @@ pub enum Ending {
     },
     /// The user interrupted the run.
     Interrupted,
-}
-
-/// What libpcap counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CaptureStats {
-    /// Packets that the kernel handed to the capture (on loopback each is seen twice, going out and coming in).
-    pub received: u64,
-    /// Packets lost because the buffer was full.
-    pub dropped: u64,
-    /// Packets lost by the interface.
-    pub interface_dropped: u64,
-    /// Packets that the lab read, its own sentinels included.
-    pub read: u64,
-    /// Copies of each packet that the kernel counts in `received`: 2 on loopback, 1 when the outgoing one is ignored.
-    pub copies: u64,
-}
-
-/// The namespace's TCP counters (`/proc/net/snmp`, RFC 4022), from a zero start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counters {
-    /// tcpInSegs.
-    pub in_segs: u64,
-    /// tcpOutSegs, retransmissions included.
-    pub out_segs: u64,
-    /// tcpRetransSegs.
-    pub retrans_segs: u64,
-    /// tcpInErrs.
-    pub in_errs: u64,
-    /// tcpOutRsts.
-    pub out_rsts: u64,
-    /// InCsumErrors.
-    pub in_csum_errors: u64,
 }
 
 /// One connection end as the kernel saw it (`TCP_INFO`, tcp(7)).

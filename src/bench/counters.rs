@@ -1,0 +1,88 @@
+//! The TCP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022).
+//!
+//! `/proc/net` will not do: it is that of the process's main thread. IPv6 has no line of its own; its segments count in
+//! the same `Tcp:` line.
+
+use std::fs;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+const PATH: &str = "/proc/thread-self/net/snmp";
+
+/// The namespace's TCP counters, from a zero start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// tcpInSegs.
+    pub in_segs: u64,
+    /// tcpOutSegs; unlike RFC 4022, Linux counts retransmissions too.
+    pub out_segs: u64,
+    /// tcpRetransSegs.
+    pub retrans_segs: u64,
+    /// tcpInErrs.
+    pub in_errs: u64,
+    /// tcpOutRsts.
+    pub out_rsts: u64,
+    /// InCsumErrors.
+    pub in_csum_errors: u64,
+}
+
+impl Counters {
+    /// Reads the counters of the calling thread's namespace.
+    pub(super) fn read() -> io::Result<Counters> {
+        Counters::parse(&fs::read_to_string(PATH)?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH} has no complete Tcp: lines")))
+    }
+
+    /// How much was counted since `start`.
+    pub(super) fn since(self, start: Counters) -> Counters {
+        Counters {
+            in_segs: self.in_segs.saturating_sub(start.in_segs),
+            out_segs: self.out_segs.saturating_sub(start.out_segs),
+            retrans_segs: self.retrans_segs.saturating_sub(start.retrans_segs),
+            in_errs: self.in_errs.saturating_sub(start.in_errs),
+            out_rsts: self.out_rsts.saturating_sub(start.out_rsts),
+            in_csum_errors: self.in_csum_errors.saturating_sub(start.in_csum_errors),
+        }
+    }
+
+    /// The file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
+    fn parse(text: &str) -> Option<Counters> {
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+        let (names, values) = (lines.next()?, lines.next()?);
+        let value_of = |wanted: &str| {
+            let (_, value) = names.split(' ').zip(values.split(' ')).find(|(name, _)| *name == wanted)?;
+            value.parse().ok()
+        };
+        Some(Counters {
+            in_segs: value_of("InSegs")?,
+            out_segs: value_of("OutSegs")?,
+            retrans_segs: value_of("RetransSegs")?,
+            in_errs: value_of("InErrs")?,
+            out_rsts: value_of("OutRsts")?,
+            in_csum_errors: value_of("InCsumErrors")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_found_by_name() {
+        let text = "Ip: Forwarding InSegs\nIp: 1 99\n\
+                    Tcp: RtoMin MaxConn InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors Later\n\
+                    Tcp: 200 -1 1 2 3 4 5 6 7\n";
+        let counters =
+            Counters { in_segs: 1, out_segs: 2, retrans_segs: 3, in_errs: 4, out_rsts: 5, in_csum_errors: 6 };
+        assert_eq!(Counters::parse(text), Some(counters));
+        assert_eq!(counters.since(counters), Counters::default());
+    }
+
+    #[test]
+    fn file_without_a_counter_is_refused() {
+        assert_eq!(Counters::parse("Tcp: InSegs\nTcp: 1\n"), None);
+        assert_eq!(Counters::parse(""), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Metrics on the local routes: immediate acknowledgments and a bounded window.
+//!
+//! The option TCP_QUICKACK of a socket does not make the acknowledgment of a FIN immediate: the FIN puts the socket back
+//! into the interactive ("ping-pong") mode, in which it waits up to 40 ms for data to ride on. The metric RTAX_QUICKACK of
+//! the route overrules that mode for every connection.
+//!
+//! The metric RTAX_WINDOW bounds the window that a socket may ever advertise. With it the window scale option depends on
+//! this number alone and no more on the host's `net.core.rmem_max`, which a namespace cannot change.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_sys::protocols::NETLINK_ROUTE;
+
+use super::netlink::Netlink;
+use crate::scenario::Family;
+
+/// The routing table that the kernel fills with the addresses of the machine itself.
+const TABLE_LOCAL: u8 = 255;
+
+/// In a new namespace `lo` is always the first interface.
+const LOOPBACK_INDEX: u32 = 1;
+
+/// The largest window that an end may advertise: 4 MiB, for which the window scale option is 7.
+const LARGEST_WINDOW: u32 = 4 << 20;
+
+/// Replaces the local routes to the loopback addresses of the family by the same routes with metrics.
+pub(super) fn set_metrics(family: Family, quickack: bool) -> io::Result<()> {
+    let mut netlink = Netlink::open(NETLINK_ROUTE)?;
+    for &(address, prefix_len) in routes(family) {
+        let request = RouteNetlinkMessage::NewRoute(local_route(address, prefix_len, quickack));
+        netlink.request::<_, RouteNetlinkMessage>(request, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)?;
+    }
+    Ok(())
+}
+
+/// The local routes as the kernel sets them when `lo` comes up.
+fn routes(family: Family) -> &'static [(IpAddr, u8)] {
+    const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const V4_NET: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0));
+    const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    match family {
+        Family::Ipv4 => &[(V4_NET, 8), (V4, 32)],
+        Family::Ipv6 => &[(V6, 128)],
+    }
+}
+
+fn local_route(address: IpAddr, prefix_len: u8, quickack: bool) -> RouteMessage {
+    let mut metrics = vec![RouteMetric::Window(LARGEST_WINDOW)];
+    if quickack {
+        metrics.push(RouteMetric::QuickAck(1));
+    }
+    let mut route = RouteMessage::default();
+    route.header = RouteHeader {
+        destination_prefix_length: prefix_len,
+        table: TABLE_LOCAL,
+        protocol: RouteProtocol::Kernel,
+        kind: RouteType::Local,
+        ..RouteHeader::default()
+    };
+    route.attributes = vec![RouteAttribute::Oif(LOOPBACK_INDEX), RouteAttribute::Metrics(metrics)];
+    match address {
+        IpAddr::V4(address) => {
+            route.header.address_family = AddressFamily::Inet;
+            route.header.scope = RouteScope::Host;
+            route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(address)));
+            route.attributes.push(RouteAttribute::PrefSource(RouteAddress::Inet(Ipv4Addr::LOCALHOST)));
+        }
+        IpAddr::V6(address) => {
+            route.header.address_family = AddressFamily::Inet6;
+            route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet6(address)));
+        }
+    }
+    route
+}

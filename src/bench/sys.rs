@@ -1,0 +1,108 @@
+//! The system calls for which neither `std` nor `nix` has a safe function: the only `unsafe` of the program.
+
+#![expect(unsafe_code, reason = "these system calls have no safe wrapper; each call says why it is sound")]
+
+use std::ffi::{c_char, c_int, c_void};
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Commands of `SIOCETHTOOL` that switch an offload, from `linux/ethtool.h`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Offload {
+    /// TCP segmentation offload (ETHTOOL_STSO).
+    Tso = 0x1f,
+    /// Generic segmentation offload (ETHTOOL_SGSO).
+    Gso = 0x24,
+    /// Generic receive offload (ETHTOOL_SGRO).
+    Gro = 0x2c,
+}
+
+/// `struct ethtool_value` of `linux/ethtool.h`.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// The configuration calls on one network interface (netdevice(7)).
+pub(super) struct Interface<'socket> {
+    socket: BorrowedFd<'socket>,
+    request: libc::ifreq,
+}
+
+impl<'socket> Interface<'socket> {
+    /// The interface of this name (at most 15 bytes) in the namespace to which the socket belongs.
+    pub(super) fn named(name: &str, socket: BorrowedFd<'socket>) -> Interface<'socket> {
+        // SAFETY: ifreq is plain old data: an array of characters and a union of integers, addresses and a pointer that is
+        // only read by SIOCETHTOOL, which sets it first.
+        let mut request: libc::ifreq = unsafe { mem::zeroed() };
+        for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(libc::IFNAMSIZ - 1)) {
+            *to = from as c_char;
+        }
+        Interface { socket, request }
+    }
+
+    /// Sets the largest packet, in bytes (SIOCSIFMTU).
+    pub(super) fn set_mtu(&mut self, mtu: u16) -> io::Result<()> {
+        self.request.ifr_ifru.ifru_mtu = c_int::from(mtu);
+        self.call(libc::SIOCSIFMTU)
+    }
+
+    /// Sets IFF_UP beside the flags that are set (SIOCGIFFLAGS, SIOCSIFFLAGS).
+    pub(super) fn bring_up(&mut self) -> io::Result<()> {
+        self.call(libc::SIOCGIFFLAGS)?;
+        // SAFETY: SIOCGIFFLAGS has succeeded, so the union holds the flags.
+        let flags = unsafe { self.request.ifr_ifru.ifru_flags };
+        self.request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as i16;
+        self.call(libc::SIOCSIFFLAGS)
+    }
+
+    /// Switches an offload off (SIOCETHTOOL).
+    pub(super) fn switch_off(&mut self, offload: Offload) -> io::Result<()> {
+        let mut value = EthtoolValue { command: offload as u32, data: 0 };
+        self.request.ifr_ifru.ifru_data = (&raw mut value).cast();
+        self.call(libc::SIOCETHTOOL)
+    }
+
+    fn call(&mut self, request: libc::c_ulong) -> io::Result<()> {
+        // SAFETY: every request used here takes a pointer to an ifreq, which lives through the call; for SIOCETHTOOL its data
+        // pointer refers to an EthtoolValue on the caller's stack, the type that the set commands read.
+        let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), request as _, &raw mut self.request) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+/// Reads a socket option of any size; returns what the kernel wrote, which may be shorter than `max_len`.
+pub(super) fn socket_option(fd: BorrowedFd, level: c_int, name: c_int, max_len: usize) -> io::Result<Vec<u8>> {
+    let mut value = vec![0_u8; max_len];
+    let mut len = max_len as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `value`, which the kernel may fill up to `len` bytes.
+    let result = unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast::<c_void>(), &mut len) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    value.truncate(len as usize);
+    Ok(value)
+}
+
+/// Tells a packet socket to leave out the copies of packets that go out (PACKET_IGNORE_OUTGOING, packet(7), Linux 4.20).
+///
+/// # Errors
+///
+/// ENOPROTOOPT on an older kernel.
+pub(crate) fn ignore_outgoing(packet_socket: BorrowedFd) -> io::Result<()> {
+    const PACKET_IGNORE_OUTGOING: c_int = 23;
+    let on: c_int = 1;
+    // SAFETY: the option takes an int; pointer and length describe `on`, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            packet_socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            PACKET_IGNORE_OUTGOING,
+            (&raw const on).cast::<c_void>(),
+            mem::size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
