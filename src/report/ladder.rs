@@ -11,10 +11,11 @@
 //! segment. Options that are only timestamps and padding are left out, since almost every segment has them; transcript
 //! and snapshot show them. Times are not drawn: the distance of two lines says nothing.
 
+use super::label::{Columns, Field};
 use super::text::{Spans, clean, wrap};
 use super::theme::{Glyphs, Role, Theme};
 use crate::snapshot::Transcript;
-use crate::snapshot::transcript::{Line, SegmentLine};
+use crate::snapshot::transcript::Line;
 use crate::tcp::{Party, State};
 
 /// The columns of the longest state name.
@@ -81,82 +82,6 @@ fn role(party: Party) -> Role {
         Party::Client => Role::Client,
         Party::Server => Role::Server,
     }
-}
-
-/// Digits that are lined up; longer numbers (raw ones, of an end without a SYN) shift the rest of their line.
-const MAX_DIGITS: usize = 7;
-
-/// The widths of the fields that stand below each other, and thus line up.
-struct Columns {
-    number: usize,
-    flags: usize,
-    seq: usize,
-    ack: usize,
-    len: usize,
-}
-
-impl Columns {
-    fn of(lines: &[Line]) -> Columns {
-        let segments = || {
-            lines.iter().filter_map(|line| match line {
-                Line::Segment(segment) => Some(segment),
-                _ => None,
-            })
-        };
-        let widest = |text: &dyn Fn(&SegmentLine) -> String| {
-            let widths = segments().map(|segment| text(segment).len());
-            widths.filter(|width| *width <= MAX_DIGITS).max().unwrap_or(1)
-        };
-        Columns {
-            number: widest(&|segment| segment.number.to_string()),
-            flags: widest(&|segment| segment.flags.clone()),
-            seq: 4 + widest(&|segment| segment.seq.to_string()),
-            ack: 4 + widest(&|segment| segment.ack.unwrap_or_default().to_string()),
-            len: 4 + widest(&|segment| segment.len.to_string()),
-        }
-    }
-
-    /// The columns of a label without payload and options.
-    fn core(&self) -> usize {
-        self.number + 2 + self.flags + 2 + self.seq + 2 + self.ack + 2 + self.len
-    }
-
-    /// The fields of a segment in the order of their columns.
-    fn fields(&self, segment: &SegmentLine) -> Vec<Field> {
-        let ack = segment.ack.map(|ack| format!("ack {ack}")).unwrap_or_default();
-        let mut fields = vec![
-            Field::new(Role::Dim, format!("{:>1$}", segment.number, self.number), self.number),
-            Field::new(Role::Strong, clean(&segment.flags), self.flags),
-            Field::new(Role::Plain, format!("seq {}", segment.seq), self.seq),
-            Field::new(Role::Plain, ack, self.ack),
-            Field::new(Role::Plain, format!("len {}", segment.len), self.len),
-            Field::new(Role::Good, clean(&segment.payload), 0),
-        ];
-        if !is_routine(&segment.options) {
-            fields.push(Field::new(Role::Dim, clean(&segment.options), 0));
-        }
-        fields
-    }
-}
-
-/// A part of a segment's label.
-struct Field {
-    role: Role,
-    text: String,
-    /// The columns to keep free for it, so that the next one lines up.
-    column: usize,
-}
-
-impl Field {
-    fn new(role: Role, text: String, column: usize) -> Field {
-        Field { role, text, column }
-    }
-}
-
-/// Whether an option list says no more than timestamps and padding.
-fn is_routine(options: &str) -> bool {
-    let names = options.trim_matches(['<', '>']).split(',').map(str::trim);
-    names.into_iter().all(|name| matches!(name, "" | "nop" | "ts"))
 }
 
 struct Drawing<'a> {
@@ -257,7 +182,8 @@ impl Drawing<'_> {
             return;
         };
         // A passive open is the one action that changes a state and leaves no trace on the wire (RFC 9293, 3.10.1).
-        let listens = result.is_none() && said.split_whitespace().any(|word| word == "listen");
+        let verb = said.split_whitespace().find(|word| !word.starts_with('+'));
+        let listens = result.is_none() && verb == Some("listen");
         for (index, row) in wrap(&said, self.lane - 2).into_iter().enumerate() {
             let mark = if index == 0 {
                 self.glyphs.action
@@ -452,8 +378,9 @@ mod tests {
     use console::measure_text_width;
     use proptest::prelude::*;
 
-    use super::super::samples::{basic, itself, odd, theme, visible};
+    use super::super::samples::{basic, itself, odd, theme, transcript, visible};
     use super::*;
+    use crate::snapshot::transcript::SegmentLine;
 
     fn explanations() -> Vec<(usize, String)> {
         vec![
@@ -503,6 +430,15 @@ mod tests {
         show("connected to itself, ASCII", ladder(&itself(), &ascii, None));
         show("nothing", ladder(&Transcript { lines: Vec::new() }, &theme(80), None));
         insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn only_a_successful_listen_listens() {
+        let listens = |line| ladder(&transcript(line), &theme(80), None).contains("LISTEN");
+        assert!(listens("server  listen"));
+        assert!(listens("+1s server  listen backlog 1"));
+        assert!(!listens("server  listen -> EADDRINUSE"));
+        assert!(!listens("server  send \"now listen up\""));
     }
 
     #[test]

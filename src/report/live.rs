@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use console::truncate_str;
 use indicatif::ProgressDrawTarget;
@@ -11,7 +12,7 @@ use nix::errno::Errno;
 use super::progress::Progress;
 use super::suite;
 use super::text::{clean, quote};
-use super::theme::{Role, Theme};
+use super::theme::{MIN_WIDTH, Role, Theme};
 use super::verdict::Outcome;
 use crate::run::event::{Event, What};
 use crate::run::{ActionResult, Entry};
@@ -39,11 +40,13 @@ pub enum Detail {
 pub struct Live<'a> {
     theme: Theme,
     detail: Detail,
-    scenarios: &'a [Scenario],
+    scenarios: &'a [Arc<Scenario>],
     out: &'a mut dyn Write,
     /// Whether lines are cut at the theme's width: on a terminal each must stay one line.
     cut: bool,
     progress: Progress,
+    /// The columns of the longest name.
+    names: usize,
     runs: BTreeMap<usize, Running<'a>>,
 }
 
@@ -57,7 +60,7 @@ impl<'a> Live<'a> {
     /// Lines go to `out`; progress bars are drawn on `target`, which should be hidden (and is, by indicatif) where it is
     /// not a terminal. `scenarios` are those that may run, `total` is the number of runs.
     pub fn new(
-        scenarios: &'a [Scenario],
+        scenarios: &'a [Arc<Scenario>],
         total: usize,
         detail: Detail,
         theme: Theme,
@@ -69,13 +72,19 @@ impl<'a> Live<'a> {
         } else {
             target
         };
+        let names = scenarios
+            .iter()
+            .map(|scenario| scenario.name.len())
+            .max()
+            .unwrap_or_default();
         Live {
             theme,
             detail,
             scenarios,
             out,
             cut: !target.is_hidden(),
-            progress: Progress::new(total, theme, target),
+            progress: Progress::new(total, names, theme, target),
+            names,
             runs: BTreeMap::new(),
         }
     }
@@ -89,6 +98,7 @@ impl<'a> Live<'a> {
         match &event.what {
             What::Started { scenario: name } => {
                 let scenario = self.scenarios.iter().find(|scenario| scenario.name == *name);
+                let scenario = scenario.map(Arc::as_ref);
                 let steps = scenario.map_or(0, |scenario| scenario.steps().count());
                 self.progress.started(run, name, steps);
                 let conversation = Conversation::default();
@@ -112,8 +122,7 @@ impl<'a> Live<'a> {
         if self.detail == Detail::Session {
             return Ok(());
         }
-        let names = self.scenarios.iter().map(|scenario| scenario.name.len()).max();
-        let line = suite::line(outcome, names.unwrap_or_default(), &self.theme);
+        let line = suite::line(outcome, self.names, &self.theme);
         self.print(&line)
     }
 
@@ -156,7 +165,7 @@ impl<'a> Live<'a> {
     fn print(&mut self, line: &str) -> io::Result<()> {
         let ellipsis = self.theme.glyphs().ellipsis;
         let line = if self.cut {
-            truncate_str(line, self.theme.columns(), ellipsis)
+            truncate_str(line, self.theme.width.max(MIN_WIDTH), ellipsis)
         } else {
             line.into()
         };
@@ -257,7 +266,7 @@ mod tests {
     fn printed(detail: Detail, theme: Theme) -> String {
         let (scenario, mut events) = session();
         events.push(event(0, What::Unable("the end of the events".to_owned())));
-        let scenarios = [scenario];
+        let scenarios = [Arc::new(scenario)];
         let mut out = Vec::new();
         let mut live = Live::new(&scenarios, 1, detail, theme, &mut out, ProgressDrawTarget::hidden());
         for event in &events {
@@ -293,7 +302,7 @@ mod tests {
     #[test]
     fn parallel_runs_have_numbers_of_their_own() {
         let (scenario, events) = session();
-        let scenarios = [scenario];
+        let scenarios = [Arc::new(scenario)];
         let mut out = Vec::new();
         let mut live = Live::new(
             &scenarios,

@@ -16,11 +16,13 @@ pub(super) struct Progress {
     bars: MultiProgress,
     /// How many of the suite's runs are over; `None` for a single run.
     all: Option<ProgressBar>,
+    /// The columns of the longest scenario name.
+    names: usize,
     runs: BTreeMap<usize, ProgressBar>,
 }
 
 impl Progress {
-    pub fn new(total: usize, theme: Theme, target: ProgressDrawTarget) -> Progress {
+    pub fn new(total: usize, names: usize, theme: Theme, target: ProgressDrawTarget) -> Progress {
         let bars = MultiProgress::with_draw_target(target);
         let all = (total > 1).then(|| {
             let bar = bars.add(ProgressBar::new(total as u64));
@@ -31,14 +33,21 @@ impl Progress {
             theme,
             bars,
             all,
+            names,
             runs: BTreeMap::new(),
         }
     }
 
     pub fn started(&mut self, run: usize, scenario: &str, steps: usize) {
         let bar = self.bars.add(ProgressBar::new(steps as u64));
-        bar.set_style(style("{spinner} {prefix}  step {pos} of {len}  {wide_msg}", self.theme));
-        bar.set_prefix(self.theme.paint(Role::Strong, scenario));
+        bar.set_style(style(
+            "{spinner} {prefix}  step {pos:>2} of {len:2}  {wide_msg}",
+            self.theme,
+        ));
+        bar.set_prefix(
+            self.theme
+                .paint(Role::Strong, &format!("{scenario:names$}", names = self.names)),
+        );
         bar.enable_steady_tick(TICK);
         if let Some(all) = &self.all
             && self.runs.is_empty()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use console::truncate_str;
 
 use super::text::{Spans, clean, duration, plural};
-use super::theme::{Role, Theme};
+use super::theme::{MIN_WIDTH, Role, Theme};
 use super::verdict::Outcome;
 use crate::judge::Verdict;
 
@@ -49,7 +49,7 @@ pub fn summary(outcomes: &[Outcome], wall: Duration, theme: &Theme) -> String {
         .unwrap_or_default();
     for outcome in &others {
         let row = start(outcome, names).with(Role::Plain, outcome.reason()).paint(theme);
-        rows.push(truncate_str(&row, theme.columns(), theme.glyphs().ellipsis).into_owned());
+        rows.push(truncate_str(&row, theme.width.max(MIN_WIDTH), theme.glyphs().ellipsis).into_owned());
     }
     if !others.is_empty() {
         rows.push(String::new());

@@ -23,7 +23,7 @@ text { fill: #e6edf3 } rect { fill: #0d1117; stroke: #30363d }
 }
 ";
 
-/// Renders text with the escape codes of a [`Theme`](super::Theme), such as a coloured [`ladder`](super::ladder), as SVG.
+/// Renders text with the escape codes of a [`Theme`](super::Theme), such as a coloured [`ladder()`](super::ladder()), as SVG.
 pub fn svg(text: &str) -> String {
     let columns = text.lines().map(measure_text_width).max().unwrap_or_default();
     let width = pixels(columns) + 2.0 * MARGIN as f32;
