@@ -1,1 +1,30 @@
-//! report
+//! Reports for people: what is shown while a run goes on and after it.
+//!
+//! - [`Live`]: progress and segment lines, from run events;
+//! - [`ladder()`]: the session as a diagram, client left, server right; [`svg()`]: a picture of it;
+//! - [`verdict()`], [`line`](fn@line), [`summary`]: what the judge said, at length, in one line, and about a suite;
+//! - [`doctor()`]: what the machine can do.
+//!
+//! Everything is laid out for a [`Theme`], which is given, and written into a string or a given writer, so that tests
+//! see what users see. Clock times are shown here only, never in transcripts and snapshots.
+
+mod doctor;
+mod label;
+mod ladder;
+mod live;
+mod progress;
+#[cfg(test)]
+mod samples;
+mod suite;
+mod svg;
+mod text;
+mod theme;
+mod verdict;
+
+pub use doctor::{Probe, doctor};
+pub use ladder::ladder;
+pub use live::{Detail, Live};
+pub use suite::{line, summary};
+pub use svg::svg;
+pub use theme::{MAX_WIDTH, MIN_WIDTH, Role, Theme};
+pub use verdict::{Artefact, Closing, Outcome, verdict};

@@ -1,0 +1,103 @@
+//! Progress bars: one for each run that goes on, and with several scenarios one for all of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::theme::{Role, Theme};
+
+/// How often a spinner turns while a run waits.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The bars on the screen; on a hidden target all of this does nothing.
+pub(super) struct Progress {
+    theme: Theme,
+    bars: MultiProgress,
+    /// How many of the suite's runs are over; `None` for a single run.
+    all: Option<ProgressBar>,
+    /// The columns of the longest scenario name.
+    names: usize,
+    runs: BTreeMap<usize, ProgressBar>,
+}
+
+impl Progress {
+    pub fn new(total: usize, names: usize, theme: Theme, target: ProgressDrawTarget) -> Progress {
+        let bars = MultiProgress::with_draw_target(target);
+        let all = (total > 1).then(|| {
+            let bar = bars.add(ProgressBar::new(total as u64));
+            let marks = if theme.unicode { "━╸─" } else { "=>-" };
+            bar.with_style(style("{bar:30} {pos} of {len}  {elapsed}", theme).progress_chars(marks))
+        });
+        Progress {
+            theme,
+            bars,
+            all,
+            names,
+            runs: BTreeMap::new(),
+        }
+    }
+
+    pub fn started(&mut self, run: usize, scenario: &str, steps: usize) {
+        let bar = self.bars.add(ProgressBar::new(steps as u64));
+        bar.set_style(style(
+            "{spinner} {prefix}  step {pos:>2} of {len:2}  {wide_msg}",
+            self.theme,
+        ));
+        bar.set_prefix(
+            self.theme
+                .paint(Role::Strong, &format!("{scenario:names$}", names = self.names)),
+        );
+        bar.enable_steady_tick(TICK);
+        if let Some(all) = &self.all
+            && self.runs.is_empty()
+        {
+            all.enable_steady_tick(TICK);
+        }
+        self.runs.insert(run, bar);
+    }
+
+    /// The run has begun this step, counted from 0.
+    pub fn step(&mut self, run: usize, step: usize, action: &str) {
+        if let Some(bar) = self.runs.get(&run) {
+            bar.set_position(step as u64 + 1);
+            bar.set_message(self.theme.paint(Role::Dim, action));
+        }
+    }
+
+    pub fn finished(&mut self, run: usize) {
+        if let Some(bar) = self.runs.remove(&run) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+        if let Some(all) = &self.all {
+            all.inc(1);
+        }
+    }
+
+    /// Prints while the bars are out of the way.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bars.suspend(print)
+    }
+}
+
+/// The bars must not stay on the screen, whatever ends the program.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.runs
+            .values()
+            .chain(&self.all)
+            .for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+fn style(template: &str, theme: Theme) -> ProgressStyle {
+    let turns = if theme.unicode {
+        "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "
+    } else {
+        "-\\|/ "
+    };
+    ProgressStyle::with_template(template)
+        .expect("the templates are ours")
+        .tick_chars(turns)
+}
