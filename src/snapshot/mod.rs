@@ -1,7 +1,19 @@
 //! Snapshots: the transcript of a run, the accepted and the pending one, and their review.
 //!
 //! The transcript is the only place in which a run is normalised: terminal, ladder and snapshot show the same numbers.
+//!
+//! - [`Transcript`]: a run as lines, and its text;
+//! - [`Store`]: the folder of accepted and pending snapshots, in insta's file format;
+//! - [`Diff`]: what is different between two transcripts, segment by segment;
+//! - [`review`](mod@review): accept or reject what is pending, at a terminal or by name.
 
+mod action;
+mod narrate;
+mod payload;
+#[cfg(test)]
+mod play;
+mod stream;
+mod text;
 pub mod transcript;
 
 pub use transcript::Transcript;
