@@ -8,12 +8,15 @@
 //! - [`review`](mod@review): accept or reject what is pending, at a terminal or by name.
 
 mod action;
+mod file;
 mod narrate;
 mod payload;
 #[cfg(test)]
 mod play;
+pub mod store;
 mod stream;
 mod text;
 pub mod transcript;
 
+pub use store::{Pending, Store, StoreError, Stored, provenance};
 pub use transcript::Transcript;
