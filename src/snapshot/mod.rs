@@ -8,6 +8,7 @@
 //! - [`review`](mod@review): accept or reject what is pending, at a terminal or by name.
 
 mod action;
+pub mod diff;
 mod file;
 mod narrate;
 mod payload;
@@ -18,5 +19,6 @@ mod stream;
 mod text;
 pub mod transcript;
 
+pub use diff::{Diff, View, diff};
 pub use store::{Pending, Store, StoreError, Stored, provenance};
 pub use transcript::Transcript;

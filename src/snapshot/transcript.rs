@@ -265,3 +265,11 @@ impl Row {
 fn direction(from: Party, to: Party) -> String {
     format!("{} > {}", from.letter(), to.letter())
 }
+
+/// The direction of a line of a transcript's text, if it is that of a segment or a stream.
+pub(super) fn direction_of(line: &str) -> Option<&str> {
+    let direction = line.strip_prefix("  ")?.get(..5)?;
+    let is_party = |letter: char| Party::ALL.iter().any(|party| party.letter() == letter);
+    (direction.starts_with(is_party) && direction[1..].starts_with(" > ") && direction.ends_with(is_party))
+        .then_some(direction)
+}
