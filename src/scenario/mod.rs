@@ -2,11 +2,23 @@
 //!
 //! A scenario file is TOML for what is data and one text block, the timeline, for the play. The language is described
 //! in `docs/scenario-language.md`; what a file means is in [`Scenario`]. Parsing reports all errors of a file at once,
-//! each with its place.
+//! each with its place. Whether the two ends can play a scenario is seen when it runs: here only what is impossible
+//! whatever the ends do is refused.
 
+mod diagnostic;
+mod file;
+mod library;
 mod model;
+mod timeline;
 
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use file::parse;
+pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
     Action, Count, Expect, Family, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Phase, Scenario, Scope,
     SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, Timing, Verb, Want,
 };
+pub use timeline::errno_name;

@@ -1,0 +1,353 @@
+//! The scenario file: TOML with a handful of known keys, one of which holds the timeline.
+//!
+//! Parsing goes on after a mistake, so that all mistakes of a file are told at once; the timeline is checked even when
+//! the TOML around it is broken, as long as its own quotes are whole.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list, quote};
+use super::timeline::{self, quantity};
+use super::{Family, Finding, Scenario, Settings, Span};
+
+/// The largest scenario file that is read, bytes.
+pub(super) const MAX_FILE: usize = 1 << 20;
+
+const KEYS: [&str; 6] = ["title", "teaches", "covers", "findings", "bench", "timeline"];
+const BENCH_KEYS: [&str; 3] = ["family", "quickack", "deadline"];
+const TIMELINE_HELP: &str = "write timeline = ''' … ''' over several lines";
+
+/// Parses the text of a scenario file.
+///
+/// `name` becomes [`Scenario::name`]; `path` stands in messages, and payloads written as `file "…"` are read from its
+/// folder.
+///
+/// # Errors
+///
+/// All mistakes of the file. No input panics.
+pub fn parse(name: &str, path: &Path, source: &[u8]) -> Result<Scenario, Diagnostics> {
+    let text: Arc<str> = match decode(source) {
+        Ok(text) => text.into(),
+        Err((shown, diagnostic)) => return Err(Diagnostics::new(path, shown.into(), vec![diagnostic])),
+    };
+    let mut reader = Reader {
+        text: &text,
+        folder: path.parent().unwrap_or(Path::new("")),
+        diagnostics: Vec::new(),
+    };
+    let scenario = reader.scenario(name, path, &text);
+    match scenario {
+        Some(scenario) if reader.diagnostics.is_empty() => Ok(scenario),
+        _ => Err(Diagnostics::new(path, text.clone(), reader.diagnostics)),
+    }
+}
+
+/// The text of the bytes, or a text to show and what is wrong with it.
+fn decode(source: &[u8]) -> Result<String, (String, Diagnostic)> {
+    let whole = 0..0;
+    if source.len() > MAX_FILE {
+        let label = format!("the file has {} bytes", source.len());
+        let diagnostic = Diagnostic::new(whole, "expected a scenario file of at most 1 MiB", label)
+            .help("keep large payloads in files of their own and name them: `file \"payload.bin\"`");
+        return Err((String::new(), diagnostic));
+    }
+    let text = match std::str::from_utf8(source) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            let diagnostic = Diagnostic::new(
+                at..at + 1,
+                "expected UTF-8 text",
+                format!("byte 0x{:02x} is not part of any character", source[at]),
+            )
+            .help("a scenario file is text; write other bytes of a payload as `\\xNN` or `hex …`");
+            return Err((String::from_utf8_lossy(source).into_owned(), diagnostic));
+        }
+    };
+    if let Some(at) = text.find('\0') {
+        let diagnostic = Diagnostic::new(at..at + 1, "expected a text file", "a NUL byte")
+            .help("a scenario file is text; write a zero byte of a payload as `\\0`");
+        return Err((text.to_owned(), diagnostic));
+    }
+    if text.trim().is_empty() {
+        let diagnostic = Diagnostic::new(whole, "expected a scenario", "the file is empty")
+            .help("it needs at least the keys `title`, `teaches` and `timeline`");
+        return Err((text.to_owned(), diagnostic));
+    }
+    Ok(text.to_owned())
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    folder: &'a Path,
+    diagnostics: Vec<Diagnostic>,
+}
+
+type Key<'t> = (&'t str, Span);
+type Value<'t> = Spanned<DeValue<'t>>;
+
+impl Reader<'_> {
+    /// The scenario; `None` only if something was reported.
+    fn scenario(&mut self, name: &str, path: &Path, source: &Arc<str>) -> Option<Scenario> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let broken = !errors.is_empty();
+        self.diagnostics.extend(errors.iter().map(toml_error));
+
+        let (mut title, mut teaches, mut phases) = (None, None, None);
+        let (mut covers, mut findings, mut settings) = (Vec::new(), Vec::new(), Settings::default());
+        let mut seen = HashSet::new();
+        for (key, value) in table.get_ref() {
+            let key = (&**key.get_ref(), key.span());
+            seen.insert(key.0);
+            match key.0 {
+                "title" => title = self.title(value),
+                "teaches" => teaches = self.sentence(&key, value),
+                "covers" => covers = self.covers(&key, value),
+                "findings" => findings = self.findings(&key, value),
+                "bench" => settings = self.settings(&key, value),
+                "timeline" => phases = self.timeline(value),
+                _ => self.unknown_key(&key, &KEYS, &[("bench", &BENCH_KEYS)]),
+            }
+        }
+        if !broken {
+            for (key, help) in [
+                ("title", "add one line that says what the session shows: title = \"…\""),
+                ("teaches", "say in a sentence or two what one learns from it: teaches = \"…\""),
+                ("timeline", TIMELINE_HELP),
+            ] {
+                if !seen.contains(key) {
+                    let message = format!("expected the key `{key}`");
+                    self.diagnostics.push(Diagnostic::new(0..0, message, "the file has none").help(help));
+                }
+            }
+        }
+        Some(Scenario {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            source: source.clone(),
+            title: title?,
+            teaches: teaches?,
+            covers,
+            findings,
+            settings,
+            phases: phases?,
+        })
+    }
+
+    fn unknown_key(&mut self, (key, span): &Key, known: &[&str], tables: &[(&str, &[&str])]) {
+        let help = match tables.iter().find(|(_, keys)| keys.contains(key)) {
+            Some((table, _)) => format!("`{key}` belongs below a line `[{table}]`"),
+            None if known == BENCH_KEYS && KEYS.contains(key) => {
+                format!("`{key}` belongs above the line `[bench]`")
+            }
+            None => did_you_mean(key, known),
+        };
+        let message = format!("expected one of the keys {}", list(known));
+        let label = format!("unknown key {}", quote(key));
+        self.diagnostics.push(Diagnostic::new(span.clone(), message, label).help(help));
+    }
+
+    fn wrong_type(&mut self, key: &str, value: &Value, expected: &str) {
+        let message = format!("expected {expected} for `{key}`");
+        let label = format!("this is {}", with_article(value.get_ref().type_str()));
+        self.diagnostics.push(Diagnostic::new(value.span(), message, label));
+    }
+
+    fn title(&mut self, value: &Value) -> Option<String> {
+        let title = self.sentence(&("title", 0..0), value)?;
+        if title.contains('\n') {
+            let diagnostic = Diagnostic::new(value.span(), "expected a title of one line", "more than one line")
+                .help("put the rest into `teaches`");
+            self.diagnostics.push(diagnostic);
+            return None;
+        }
+        Some(title)
+    }
+
+    fn sentence(&mut self, (key, _): &Key, value: &Value) -> Option<String> {
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(key, value, "a string");
+            return None;
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            let message = format!("expected some text for `{key}`");
+            self.diagnostics.push(Diagnostic::new(value.span(), message, "nothing but blanks"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// The strings of a list, each once.
+    fn strings<'v>(&mut self, key: &str, value: &'v Value) -> Vec<(&'v str, Span)> {
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list of strings");
+            return Vec::new();
+        };
+        let mut strings: Vec<(&str, Span)> = Vec::new();
+        let mut seen = HashSet::new();
+        for item in items.iter() {
+            let Some(text) = item.get_ref().as_str() else {
+                self.wrong_type(key, item, "strings in the list");
+                continue;
+            };
+            if seen.insert(text) {
+                strings.push((text, item.span()));
+            } else {
+                let message = format!("expected every entry of `{key}` once");
+                let label = format!("{} stands in the list already", quote(text));
+                self.diagnostics.push(Diagnostic::new(item.span(), message, label).help("delete this one"));
+            }
+        }
+        strings
+    }
+
+    fn covers(&mut self, (key, _): &Key, value: &Value) -> Vec<String> {
+        let mut ids = Vec::new();
+        for (id, span) in self.strings(key, value) {
+            if is_requirement(id) {
+                ids.push(id.to_owned());
+                continue;
+            }
+            let help = match repaired_requirement(id) {
+                Some(id) => format!("did you mean `{id}`?"),
+                None => "such as `T1` (a transition), `MUST-14`, `SHLD-5`, `MAY-1`, `REC-1` or `U3`".to_owned(),
+            };
+            let label = format!("{} is no such id", quote(id));
+            self.diagnostics
+                .push(Diagnostic::new(span, "expected the id of a requirement or transition", label).help(help));
+        }
+        ids
+    }
+
+    fn findings(&mut self, (key, _): &Key, value: &Value) -> Vec<Finding> {
+        let names = Finding::ALL.map(Finding::name);
+        let mut findings = Vec::new();
+        for (name, span) in self.strings(key, value) {
+            match Finding::ALL.into_iter().find(|finding| finding.name() == name) {
+                Some(finding) => findings.push(finding),
+                None => self.diagnostics.push(
+                    Diagnostic::new(span, "expected the name of a finding", format!("unknown: {}", quote(name)))
+                        .help(did_you_mean(name, &names)),
+                ),
+            }
+        }
+        findings
+    }
+
+    fn settings(&mut self, (key, _): &Key, value: &Value) -> Settings {
+        let mut settings = Settings::default();
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, value, "a table");
+            return settings;
+        };
+        for (key, value) in table {
+            match &**key.get_ref() {
+                "family" => match value.get_ref().as_str() {
+                    Some("ipv4") => settings.family = Family::Ipv4,
+                    Some("ipv6") => settings.family = Family::Ipv6,
+                    Some(other) => self.diagnostics.push(
+                        Diagnostic::new(
+                            value.span(),
+                            "expected \"ipv4\" or \"ipv6\" for `family`",
+                            format!("unknown: {}", quote(other)),
+                        )
+                        .help(did_you_mean(other, &["ipv4", "ipv6"])),
+                    ),
+                    None => self.wrong_type("family", value, "\"ipv4\" or \"ipv6\""),
+                },
+                "quickack" => match value.get_ref().as_bool() {
+                    Some(quickack) => settings.quickack = quickack,
+                    None => self.wrong_type("quickack", value, "`true` or `false`"),
+                },
+                "deadline" => match value.get_ref().as_str() {
+                    Some(text) => match quantity::duration(text, value.span()) {
+                        Ok(deadline) if deadline.is_zero() => self.diagnostics.push(
+                            Diagnostic::new(value.span(), "expected a deadline above zero", "no action ends in no time")
+                                .help("leave `deadline` out for 5 seconds"),
+                        ),
+                        Ok(deadline) => settings.deadline = deadline,
+                        Err(diagnostic) => self.diagnostics.push(diagnostic),
+                    },
+                    None => self.wrong_type("deadline", value, "a duration such as \"5s\""),
+                },
+                name => self.unknown_key(&(name, key.span()), &BENCH_KEYS, &[]),
+            }
+        }
+        settings
+    }
+
+    fn timeline(&mut self, value: &Value) -> Option<Vec<super::Phase>> {
+        if value.get_ref().as_str().is_none() {
+            self.wrong_type("timeline", value, "a multi-line string");
+            return None;
+        }
+        let span = value.span();
+        let raw = self.text.get(span.clone()).unwrap_or_default();
+        let inner = ["'''", "\"\"\""]
+            .into_iter()
+            .find_map(|quotes| raw.strip_prefix(quotes)?.strip_suffix(quotes));
+        let Some(inner) = inner else {
+            // A file whose TOML is broken has been told so; what the parser made of it here is no string at all.
+            if self.diagnostics.is_empty() || raw.starts_with(['"', '\'']) {
+                let message = "expected the timeline as a multi-line literal string";
+                let label = "this string has other quotes";
+                self.diagnostics
+                    .push(Diagnostic::new(span, message, label).help(TIMELINE_HELP));
+            }
+            return None;
+        };
+        let start = span.start + 3;
+        if raw.starts_with('"')
+            && let Some(at) = inner.find('\\')
+        {
+            let message = "expected a literal string (''' … ''') around a timeline with a backslash";
+            let label = "TOML would change this before the timeline is read";
+            self.diagnostics.push(
+                Diagnostic::new(start + at..start + at + 1, message, label)
+                    .help("replace the \"\"\" around the timeline by '''"),
+            );
+            return None;
+        }
+        let (phases, diagnostics) = timeline::parse(self.text, start..start + inner.len(), self.folder);
+        self.diagnostics.extend(diagnostics);
+        Some(phases)
+    }
+}
+
+fn toml_error(error: &toml::de::Error) -> Diagnostic {
+    let message = error.message().lines().next().unwrap_or("syntax error");
+    Diagnostic::new(error.span().unwrap_or(0..0), format!("expected valid TOML: {message}"), "here")
+}
+
+fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// Whether the text has the shape of an id of RFC 9293's requirements (`MUST-14`), the transitions (`T8`) or the rules
+/// without a label (`U3`).
+fn is_requirement(id: &str) -> bool {
+    ["MUST-", "SHLD-", "MAY-", "REC-", "T", "U"].iter().any(|prefix| {
+        id.strip_prefix(prefix).is_some_and(|number| {
+            (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0')
+        })
+    })
+}
+
+/// `must14`, `MUST 14` and `t-1` as they should be written.
+fn repaired_requirement(id: &str) -> Option<String> {
+    let digits = id.find(|c: char| c.is_ascii_digit())?;
+    let word: String = id[..digits].chars().filter(char::is_ascii_alphabetic).collect();
+    let word = match word.to_ascii_uppercase().as_str() {
+        "SHOULD" | "SHLD" => "SHLD-".to_owned(),
+        "T" | "U" => word.to_ascii_uppercase(),
+        other => format!("{other}-"),
+    };
+    let repaired = format!("{word}{}", &id[digits..]);
+    is_requirement(&repaired).then_some(repaired)
+}

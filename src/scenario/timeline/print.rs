@@ -1,0 +1,253 @@
+//! The canonical spelling of what a timeline says. Parsing it again gives the same meaning.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use super::errno::errno_name;
+use super::quantity::{duration_text, size_text};
+use crate::scenario::{
+    Action, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
+    SocketOption, Timing, Verb, Want,
+};
+
+/// Payloads of at least this many bytes are searched for a repeating pattern.
+const REPEATED: usize = 128;
+/// The longest pattern searched for.
+const LONGEST_PATTERN: usize = 64;
+
+impl Display for Action {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        if let Some(delay) = self.delay {
+            write!(f, "+{} ", duration_text(delay))?;
+        }
+        write!(f, "{} {}", self.party, self.verb)?;
+        if self.outcome != Outcome::Success {
+            write!(f, " -> {}", self.outcome)?;
+        }
+        f.write_str(if self.background { " &" } else { "" })
+    }
+}
+
+impl Display for Verb {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Verb::Listen { backlog: 5 } => Ok(()),
+            Verb::Listen { backlog } => write!(f, " backlog {backlog}"),
+            Verb::Connect { to_self: true } => f.write_str(" self"),
+            Verb::Send(payload) | Verb::Write(payload) => write!(f, " {payload}"),
+            Verb::Read(Want::Anything) => Ok(()),
+            Verb::Recv(want) | Verb::Read(want) => write!(f, " {want}"),
+            Verb::Echo { bytes: Some(bytes) } => write!(f, " {}", size_text(*bytes)),
+            Verb::EchoStrlen { stale } if stale.bytes.is_empty() => f.write_str(" strlen"),
+            Verb::EchoStrlen { stale } => write!(f, " strlen stale {stale}"),
+            Verb::Shutdown(how) => write!(f, " {how}"),
+            Verb::Close { listener: true } => f.write_str(" listener"),
+            Verb::Set(option, value) | Verb::Get(option, value) => write!(f, " {option} {value}"),
+            Verb::State(state) => write!(f, " {state}"),
+            Verb::Connect { to_self: false }
+            | Verb::Echo { bytes: None }
+            | Verb::Close { listener: false }
+            | Verb::Accept
+            | Verb::Abort
+            | Verb::Wait => Ok(()),
+        }
+    }
+}
+
+impl Display for Want {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Want::Anything => Ok(()),
+            Want::Bytes(bytes) => f.write_str(&size_text(*bytes)),
+            Want::Payload(payload) => payload.fmt(f),
+            Want::Eof => f.write_str("eof"),
+        }
+    }
+}
+
+impl Display for ShutdownHow {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(match self {
+            ShutdownHow::Read => "read",
+            ShutdownHow::Write => "write",
+            ShutdownHow::Both => "both",
+        })
+    }
+}
+
+impl Display for SocketOption {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let known = SocketOption::NAMES.iter().find(|(_, option)| option == self);
+        f.write_str(known.map_or("", |(name, _)| name))
+    }
+}
+
+/// What stands behind `->`; `success` for what is not written.
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Outcome::Success => f.write_str("success"),
+            Outcome::Errno(number) => f.write_str(&errno_name(*number)),
+            Outcome::Eof => f.write_str("eof"),
+        }
+    }
+}
+
+/// All of the payload, however long; what repeats itself is written `64KiB of "x"`.
+impl Display for Payload {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match period(&self.bytes) {
+            Some(length) => {
+                write!(f, "{} of ", size_text(self.bytes.len() as u64))?;
+                text(&self.bytes[..length], f)
+            }
+            None => text(&self.bytes, f),
+        }
+    }
+}
+
+/// The length of the shortest pattern of which a long payload is a repetition.
+fn period(bytes: &[u8]) -> Option<usize> {
+    let repeats = |length: &usize| bytes[*length..] == bytes[..bytes.len() - length];
+    (bytes.len() >= REPEATED)
+        .then(|| (1..=LONGEST_PATTERN).find(repeats))
+        .flatten()
+}
+
+fn text(bytes: &[u8], f: &mut Formatter) -> fmt::Result {
+    f.write_char('"')?;
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\\' | '"' => write!(f, "\\{c}")?,
+                '\'' => f.write_char(c)?,
+                // What would not be visible is written as bytes.
+                c if c.escape_debug().len() > 1 => escape(c.encode_utf8(&mut [0; 4]).as_bytes(), f)?,
+                c => f.write_char(c)?,
+            }
+        }
+        escape(chunk.invalid(), f)?;
+    }
+    f.write_char('"')
+}
+
+fn escape(bytes: &[u8], f: &mut Formatter) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
+}
+
+impl Display for Expect {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        block(self, 0, f)
+    }
+}
+
+/// Writes the expectation with its first line and all others indented.
+fn block(expect: &Expect, indent: usize, f: &mut Formatter) -> fmt::Result {
+    let margin = " ".repeat(indent);
+    let lines = |items: &[Expect], f: &mut Formatter| {
+        items.iter().try_for_each(|item| {
+            block(item, indent + 2, f)?;
+            f.write_char('\n')
+        })
+    };
+    f.write_str(&margin)?;
+    match expect {
+        Expect::Segment(pattern) => pattern.fmt(f),
+        Expect::Stream { from, to, bytes, .. } => {
+            write!(f, "{} > {} stream {}", from.letter(), to.letter(), size_text(*bytes))
+        }
+        Expect::Anything { .. } => f.write_str("..."),
+        Expect::AnyOrder { items, .. } => {
+            f.write_str("any order {\n")?;
+            lines(items, f)?;
+            write!(f, "{margin}}}")
+        }
+        Expect::Either { alternatives, .. } => {
+            f.write_str("either {\n")?;
+            for (index, items) in alternatives.iter().enumerate() {
+                if index > 0 {
+                    writeln!(f, "{margin}}} or {{")?;
+                }
+                lines(items, f)?;
+            }
+            write!(f, "{margin}}}")
+        }
+    }
+}
+
+impl Display for SegmentPattern {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{} > {}", self.from.letter(), self.to.letter())?;
+        field(f, "", self.flags)?;
+        field(f, "seq ", self.seq)?;
+        field(f, "ack ", self.ack)?;
+        field(f, "len ", self.len)?;
+        field(f, "", self.payload.as_ref())?;
+        field(f, "win ", self.window)?;
+        field(f, "urg ", self.urgent)?;
+        field(f, "", self.options.as_ref())?;
+        field(f, "", (self.count != Count::ONE).then_some(self.count))?;
+        field(f, "", self.timing.as_ref())
+    }
+}
+
+fn field(f: &mut Formatter, name: &str, value: Option<impl Display>) -> fmt::Result {
+    value.map_or(Ok(()), |value| write!(f, " {name}{value}"))
+}
+
+/// `x3`, `x2..5` or `?`.
+impl Display for Count {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match (self.min, self.max) {
+            (0, 1) => f.write_str("?"),
+            (min, max) if min == max => write!(f, "x{min}"),
+            (min, max) => write!(f, "x{min}..{max}"),
+        }
+    }
+}
+
+impl Display for OptionsPattern {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let items = self.items.iter().map(OptionPattern::to_string);
+        let rest = self.open.then(|| "...".to_owned());
+        write!(f, "<{}>", items.chain(rest).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Display for OptionPattern {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            OptionPattern::End => f.write_str("eol"),
+            OptionPattern::Nop => f.write_str("nop"),
+            OptionPattern::Mss(Some(size)) => write!(f, "mss {size}"),
+            OptionPattern::Mss(None) => f.write_str("mss"),
+            OptionPattern::WindowScale(Some(shift)) => write!(f, "wscale {shift}"),
+            OptionPattern::WindowScale(None) => f.write_str("wscale"),
+            OptionPattern::SackPermitted => f.write_str("sack_ok"),
+            OptionPattern::Sack(blocks) => {
+                f.write_str("sack")?;
+                let blocks = blocks.iter().flatten();
+                blocks.into_iter().try_for_each(|(left, right)| write!(f, " {left}:{right}"))
+            }
+            OptionPattern::Timestamps => f.write_str("ts"),
+            OptionPattern::FastOpen => f.write_str("tfo"),
+            OptionPattern::Unknown(kind) => write!(f, "kind {kind}"),
+        }
+    }
+}
+
+/// `within 250ms`, `after 1s`, `after 180ms..220ms`.
+impl Display for Timing {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let min = duration_text(self.min);
+        match (self.since, self.max) {
+            (Scope::Action, Some(max)) => write!(f, "within {}", duration_text(max)),
+            (Scope::Action, None) => Ok(()),
+            (Scope::PreviousSegment, Some(max)) => write!(f, "after {min}..{}", duration_text(max)),
+            (Scope::PreviousSegment, None) => write!(f, "after {min}"),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Segment lines: `C > S PSH ACK seq 1 len 12 "Hello World!" x2 within 1s`, and `C > S stream 1MiB`.
+
+use std::time::Duration;
+
+use super::action::MAX_BYTES;
+use super::options;
+use super::payload::{self, Payloads};
+use super::quantity;
+use super::token::{Kind, Line, Token};
+use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
+use crate::scenario::{Count, Expect, Scope, SegmentPattern, Span, Timing};
+use crate::tcp::{Flags, Party};
+
+/// The most segments that one line can stand for.
+const MAX_COUNT: u64 = 10_000;
+/// The most payload bytes that one segment can carry: what is left of the largest IP packet behind the smallest headers.
+const MAX_LEN: u64 = 65_535 - 20;
+
+const FIELDS: [&str; 9] = ["seq", "ack", "len", "win", "urg", "within", "after", "hex", "file"];
+
+/// Whether the line is meant as a segment line: it begins with two parties, or with something and `>`.
+pub(super) fn begins(line: &Line) -> bool {
+    matches!(line.peek_str(), "C" | "S") || line.nth_str(1) == ">"
+}
+
+/// Reads one segment line; `None` if there was a mistake.
+pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut Vec<Diagnostic>) -> Option<Expect> {
+    let before = diagnostics.len();
+    let span = line.span()?;
+    let parties = parties(line).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
+    if line.eat("stream") {
+        let stream = stream(line, span, parties);
+        return stream.map_err(|diagnostic| diagnostics.push(diagnostic)).ok();
+    }
+    let mut reader = Items {
+        pattern: SegmentPattern {
+            span,
+            from: parties.0,
+            to: parties.1,
+            count: Count::ONE,
+            flags: None,
+            seq: None,
+            ack: None,
+            len: None,
+            payload: None,
+            window: None,
+            urgent: None,
+            options: None,
+            timing: None,
+        },
+        counted: false,
+        ack_span: None,
+        len_span: None,
+    };
+    while !line.is_done() {
+        if let Err(diagnostic) = reader.item(line, payloads) {
+            diagnostics.push(diagnostic);
+            // What follows a mistake is read again from the next thing that is known.
+            line.skip_until(begins_item);
+        }
+    }
+    if diagnostics.len() == before {
+        diagnostics.extend(reader.contradictions());
+    }
+    (diagnostics.len() == before).then_some(Expect::Segment(reader.pattern))
+}
+
+fn parties(line: &mut Line) -> Result<(Party, Party), Diagnostic> {
+    let from = party(line)?;
+    if !line.eat_symbol('>') {
+        let help = match line.peek_str() {
+            "->" | "=>" | "→" | "-" | "=" => "`->` leads to an outcome; the way of a segment is `C > S`",
+            "<" => "the sender stands on the left: `S > C`",
+            _ => "the way of a segment is `C > S` or `S > C`",
+        };
+        return Err(line.unexpected("expected `>` between sender and receiver").help(help));
+    }
+    Ok((from, party(line)?))
+}
+
+fn party(line: &mut Line) -> Result<Party, Diagnostic> {
+    if let Some(party) = Party::ALL.into_iter().find(|party| line.peek_str() == party.letter().to_string()) {
+        line.advance();
+        return Ok(party);
+    }
+    let help = match line.peek_str().to_lowercase().as_str() {
+        "c" | "client" => "write `C` for the client",
+        "s" | "server" => "write `S` for the server",
+        _ => "the way of a segment is `C > S` or `S > C`",
+    };
+    Err(line.unexpected("expected `C` or `S`").help(help))
+}
+
+fn stream(line: &mut Line, span: Span, (from, to): (Party, Party)) -> Result<Expect, Diagnostic> {
+    let at = line.here();
+    let bytes = line.size("stream", MAX_BYTES)?;
+    if bytes == 0 {
+        return Err(Diagnostic::new(at, "expected at least one byte after `stream`", "no bytes need no segments"));
+    }
+    if !line.is_done() {
+        return Err(line
+            .unexpected("expected the end of the line after `stream`")
+            .help("`stream` stands for many segments: only their number of bytes can be said"));
+    }
+    Ok(Expect::Stream { span, from, to, bytes })
+}
+
+fn begins_item(token: &Token, text: &str) -> bool {
+    match &token.kind {
+        Kind::Text(_) | Kind::Symbol('<' | '?') => true,
+        Kind::Word => FIELDS.contains(&text) || Flags::by_name(text).is_some() || is_count(text),
+        _ => false,
+    }
+}
+
+fn is_count(word: &str) -> bool {
+    word.strip_prefix('x').is_some_and(quantity::starts_numeric)
+}
+
+/// A segment line, read item by item.
+struct Items {
+    pattern: SegmentPattern,
+    counted: bool,
+    ack_span: Option<Span>,
+    len_span: Option<Span>,
+}
+
+impl Items {
+    fn item(&mut self, line: &mut Line, payloads: &mut Payloads) -> Result<(), Diagnostic> {
+        let start = line.here();
+        let pattern = &mut self.pattern;
+        if payload::begins(line) {
+            let payload = payloads.parse(line, "the segment")?;
+            let span = start.start..line.previous_end();
+            if payload.bytes.len() as u64 > MAX_LEN {
+                return Err(too_long(span));
+            }
+            self.len_span.get_or_insert(span.clone());
+            return set(&mut pattern.payload, payload, span, "a payload");
+        }
+        if line.eat_symbol('?') {
+            return self.count(Count { min: 0, max: 1 }, start);
+        }
+        if line.eat_symbol('<') {
+            let options = options::parse(line, start.clone())?;
+            return set(&mut pattern.options, options, start.start..line.previous_end(), "options");
+        }
+        let Some((word, span)) = line.word() else {
+            let help = match line.peek_str() {
+                "," => "parts of a line are separated by blanks",
+                "->" => "an outcome belongs to an action line",
+                "{" | "}" => "braces stand in lines of their own: `any order {`, `}`",
+                _ => "a line holds flags, fields, a payload, options, a count and a time",
+            };
+            let diagnostic = line.unexpected("expected a flag or a field").help(help);
+            line.advance();
+            return Err(diagnostic);
+        };
+        match word {
+            "seq" => set(&mut pattern.seq, line.number("seq", u32::MAX.into())? as u32, span, "seq"),
+            "ack" => {
+                if !line.peek_word().is_some_and(quantity::starts_numeric) {
+                    return Err(line.unexpected("expected a number after `ack`").help("the flag is written `ACK`"));
+                }
+                let number = line.number("ack", u32::MAX.into())? as u32;
+                self.ack_span = Some(span.start..line.previous_end());
+                set(&mut pattern.ack, number, span, "ack")
+            }
+            "len" => {
+                let number = line.number("len", u32::MAX.into())?;
+                let whole = span.start..line.previous_end();
+                if number > MAX_LEN {
+                    return Err(too_long(whole));
+                }
+                self.len_span = Some(whole);
+                set(&mut pattern.len, number as u32, span, "len")
+            }
+            "win" => set(&mut pattern.window, line.number("win", u16::MAX.into())? as u16, span, "win"),
+            "urg" => {
+                if !line.peek_word().is_some_and(quantity::starts_numeric) {
+                    return Err(line.unexpected("expected a number after `urg`").help("the flag is written `URG`"));
+                }
+                set(&mut pattern.urgent, line.number("urg", u16::MAX.into())? as u16, span, "urg")
+            }
+            "within" | "after" => {
+                let timing = timing(line, word)?;
+                set(&mut pattern.timing, timing, span, "a time")
+            }
+            "none" => match pattern.flags {
+                Some(_) => Err(Diagnostic::new(span, "expected `none` only without any flag", "there are flags already")),
+                None => set(&mut pattern.flags, Flags::empty(), span, "flags"),
+            },
+            _ if is_count(word) => self.count(count(word, span.clone())?, span),
+            _ => match Flags::by_name(word) {
+                Some(flag) => self.flag(flag, word, span),
+                None => Err(unknown(word, span)),
+            },
+        }
+    }
+
+    fn flag(&mut self, flag: Flags, word: &str, span: Span) -> Result<(), Diagnostic> {
+        let flags = self.pattern.flags;
+        if flags == Some(Flags::empty()) {
+            return Err(Diagnostic::new(span, "expected no flag after `none`", "a flag"));
+        }
+        let flags = flags.unwrap_or_default();
+        if flags.contains(flag) {
+            return Err(twice(span, word));
+        }
+        self.pattern.flags = Some(flags | flag);
+        Ok(())
+    }
+
+    fn count(&mut self, count: Count, span: Span) -> Result<(), Diagnostic> {
+        if self.counted {
+            return Err(twice(span, "a count"));
+        }
+        self.counted = true;
+        self.pattern.count = count;
+        Ok(())
+    }
+
+    /// What the parts of a line say against each other.
+    fn contradictions(&self) -> Option<Diagnostic> {
+        let pattern = &self.pattern;
+        if let (Some(flags), Some(_), Some(span)) = (pattern.flags, pattern.ack, &self.ack_span)
+            && !flags.contains(Flags::ACK)
+        {
+            let message = "expected the flag `ACK` in a line with `ack`";
+            return Some(
+                Diagnostic::new(span.clone(), message, "means nothing without the flag")
+                    .help("add `ACK` to the flags, or delete the field"),
+            );
+        }
+        if let (Some(len), Some(payload), Some(span)) = (pattern.len, &pattern.payload, &self.len_span)
+            && payload.bytes.len() != len as usize
+        {
+            let bytes = payload.bytes.len();
+            let message = "expected `len` and the payload to agree";
+            return Some(
+                Diagnostic::new(span.clone(), message, format!("the payload has {bytes} bytes"))
+                    .help(format!("write `len {bytes}`, or leave `len` out")),
+            );
+        }
+        None
+    }
+}
+
+fn set<T>(field: &mut Option<T>, value: T, span: Span, name: &str) -> Result<(), Diagnostic> {
+    if field.is_some() {
+        return Err(twice(span, name));
+    }
+    *field = Some(value);
+    Ok(())
+}
+
+fn twice(span: Span, name: &str) -> Diagnostic {
+    let name = if name.contains(' ') { name.to_owned() } else { format!("`{name}`") };
+    Diagnostic::new(span, format!("expected {name} once in a line"), "the second one").help("delete one of them")
+}
+
+fn too_long(span: Span) -> Diagnostic {
+    let message = format!("expected a segment of at most {MAX_LEN} bytes");
+    Diagnostic::new(span, message, "no segment is that long")
+        .help("for many bytes in many segments write `C > S stream 1MiB`")
+}
+
+fn unknown(word: &str, span: Span) -> Diagnostic {
+    let flags = Flags::NAMES.map(|(name, _)| name);
+    let message = "expected a flag or a field";
+    let upper = word.to_uppercase();
+    let parts: Vec<&str> = upper.split(['|', '+', '/', '-']).collect();
+    let (label, help) = if flags.contains(&&*upper) {
+        (format!("{} in lower case", quote(word)), format!("flags are written in capitals: `{upper}`"))
+    } else if parts.len() > 1 && parts.iter().all(|part| flags.contains(part)) {
+        let label = format!("{} is not a flag", quote(word));
+        (label, format!("flags are separated by blanks: `{}`", parts.join(" ")))
+    } else if upper == "STREAM" {
+        let label = "`stream` among other parts".to_owned();
+        (label, "it stands alone: `C > S stream 1MiB`".to_owned())
+    } else if quantity::starts_numeric(word) {
+        let label = format!("a number without a field: {}", quote(word));
+        (label, format!("numbers follow {}", list(&FIELDS[..5])))
+    } else {
+        let label = format!("unknown: {}", quote(word));
+        let capitals = word.chars().all(|c| c.is_ascii_uppercase());
+        let known: Vec<&str> = match capitals {
+            true => flags.into_iter().chain(FIELDS).collect(),
+            false => FIELDS.into_iter().chain(flags).collect(),
+        };
+        let help = match nearest(word, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("flags are {}; fields are {}", list(&flags[..8]), list(&FIELDS)),
+        };
+        (label, help)
+    };
+    Diagnostic::new(span, message, label).help(help)
+}
+
+/// Reads `x3` or `x2..5`.
+fn count(word: &str, span: Span) -> Result<Count, Diagnostic> {
+    let message = "expected a count such as `x3` or `x2..5`";
+    let number = |digits: &str| {
+        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        match digits.parse::<u64>() {
+            Ok(number) if whole && number <= MAX_COUNT => Ok(number as u32),
+            _ if whole => Err(format!("more than {MAX_COUNT} segments")),
+            _ => Err(format!("{} is not a number", quote(digits))),
+        }
+    };
+    let (min, max) = match word[1..].split_once("..") {
+        Some((min, max)) => (number(min), number(max)),
+        None => (number(&word[1..]), number(&word[1..])),
+    };
+    let problem = match (min, max) {
+        (Ok(_), Ok(0)) => "that is no segment at all".to_owned(),
+        (Ok(min), Ok(max)) if min > max => "an empty range".to_owned(),
+        (Ok(min), Ok(max)) => return Ok(Count { min, max }),
+        (Err(problem), _) | (_, Err(problem)) => problem,
+    };
+    let help = match problem.as_str() {
+        "that is no segment at all" => Some("delete the line: what no line names must not come"),
+        "an empty range" => Some("the smaller number stands first"),
+        _ => None,
+    };
+    let diagnostic = Diagnostic::new(span, message, problem);
+    Err(match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    })
+}
+
+/// Reads what follows `within` or `after`.
+fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
+    if word == "within" {
+        let max = line.duration("within")?;
+        return Ok(Timing {
+            min: Duration::ZERO,
+            max: Some(max),
+            since: Scope::Action,
+        });
+    }
+    let (min, max) = match line.peek_word() {
+        Some(range) if range.contains("..") => {
+            let span = line.here();
+            line.advance();
+            let (min, max) = range.split_once("..").unwrap_or((range, ""));
+            let split = span.start + min.len();
+            let (min, max) = (
+                quantity::duration(min, span.start..split)?,
+                quantity::duration(max, split + 2..span.end)?,
+            );
+            if min > max {
+                return Err(Diagnostic::new(span, "expected a range from shorter to longer", "an empty range")
+                    .help("the shorter duration stands first"));
+            }
+            (min, Some(max))
+        }
+        Some(about) if about.starts_with('~') => {
+            let span = line.here();
+            line.advance();
+            let about = quantity::duration(&about[1..], span.start + 1..span.end)?;
+            (about - about / 10, Some(about + about / 10))
+        }
+        _ => (line.duration("after")?, None),
+    };
+    Ok(Timing {
+        min,
+        max,
+        since: Scope::PreviousSegment,
+    })
+}
+
+/// The nearest word that can begin a line inside the timeline.
+pub(super) fn line_help(word: &str) -> String {
+    did_you_mean(word, &["client", "server", "C", "S", "any order {", "either {"])
+}
