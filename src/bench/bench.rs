@@ -81,6 +81,18 @@ pub enum BenchError {
          Boot the kernel without ipv6.disable=1, or use family = \"ipv4\"."
     )]
     NoIpv6(#[source] io::Error),
+    /// The port that the user wants belongs to somebody else.
+    #[error("port {port} is in use on this host\nName another one with --port, or leave the option out: a free one is then taken.")]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// The port that the user wants is for privileged programs only.
+    #[error("port {port} may not be used by an unprivileged program (ip_unprivileged_port_start)\nName one from 1024 on with --port.")]
+    PortReserved {
+        /// The port.
+        port: u16,
+    },
     /// The thread could not be bound to one CPU.
     #[error("the thread could not be bound to one CPU (sched_setaffinity): {0}")]
     Affinity(#[source] io::Error),
@@ -166,18 +178,20 @@ impl Bench {
     }
 
     /// The host's own loopback as it is configured: nothing is changed, and others may send there too. The server's port is
-    /// one that was free a moment ago; the client's is the kernel's choice. The thread is bound to one CPU as in
+    /// `port`, or one that was free a moment ago; the client's is the kernel's choice. The thread is bound to one CPU as in
     /// [`Bench::open`], where that is allowed, so that the barrier works.
     ///
     /// # Errors
     ///
     /// [`BenchError::NoIpv6`], or those of the barrier, the counters and the socket reports.
-    pub fn host(family: Family) -> Result<Bench, BenchError> {
+    pub fn host(family: Family, port: Option<u16>) -> Result<Bench, BenchError> {
         let address = loopback(family);
-        let free = TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr());
-        let server = free.map_err(|source| match address {
-            IpAddr::V4(_) => BenchError::Loopback { step: "bind to 127.0.0.1", source },
-            IpAddr::V6(_) => BenchError::NoIpv6(source),
+        let free = TcpListener::bind((address, port.unwrap_or(0))).and_then(|listener| listener.local_addr());
+        let server = free.map_err(|source| match (address, port) {
+            (_, Some(port)) if source.kind() == io::ErrorKind::AddrInUse => BenchError::PortInUse { port },
+            (_, Some(port)) if source.kind() == io::ErrorKind::PermissionDenied => BenchError::PortReserved { port },
+            (IpAddr::V4(_), _) => BenchError::Loopback { step: "bind to 127.0.0.1", source },
+            (IpAddr::V6(_), _) => BenchError::NoIpv6(source),
         })?;
         Ok(Bench {
             private: false,

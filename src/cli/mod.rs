@@ -6,13 +6,16 @@ mod exit;
 mod folders;
 mod judge;
 mod list;
+mod load;
 mod review;
 mod run;
 mod signals;
+mod steady;
 
 use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
+use console::Term;
 
 use crate::report::Theme;
 pub use exit::Exit;
@@ -44,6 +47,16 @@ enum Command {
     Doctor,
 }
 
+/// The theme for standard output.
+fn theme(color: ColorChoice) -> Theme {
+    let theme = Theme::detect(&Term::stdout());
+    match color {
+        ColorChoice::Auto => theme,
+        ColorChoice::Always => Theme { color: true, ..theme },
+        ColorChoice::Never => Theme { color: false, ..theme },
+    }
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -54,7 +67,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Pass.into() };
         }
     };
-    let out = Theme::detect(&std::io::stdout(), cli.color);
+    let out = theme(cli.color);
     let exit = match cli.command {
         Command::Run(args) => run::main(&args, &out),
         Command::List(args) => list::main(&args, &out),

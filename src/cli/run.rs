@@ -49,9 +49,9 @@ pub(super) struct Args {
     /// Use the host's own loopback instead of a private one; needs the right to capture, and shares the port
     #[arg(long)]
     host: bool,
-    /// The server's port
-    #[arg(long, value_name = "PORT", default_value = "7000", value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    /// The server's port on the host's loopback [default: a free one]
+    #[arg(long, value_name = "PORT", requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
 }
 
 pub(super) fn main(args: &Args, theme: &Theme) -> Exit {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::Exit;
 use crate::judge::Verdict;
 use crate::report::Outcome;
-use crate::snapshot::diff;
+use crate::snapshot::{View, diff};
 use crate::suite::{Played, SuiteError};
 
 /// The runs of all scenarios, counted.
@@ -74,7 +74,7 @@ impl Tally {
                 seen.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
                 for (other, times) in &seen[1..] {
                     writeln!(out, "  seen {} times, against {} times:", times, seen[0].1)?;
-                    writeln!(out, "{}", diff::plain(seen[0].0, other))?;
+                    writeln!(out, "{}", diff(seen[0].0, other).render(&View::default()))?;
                 }
             }
         }

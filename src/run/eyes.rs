@@ -10,7 +10,7 @@ use super::clock::Clock;
 use super::log::Log;
 use super::{CaptureStats, Entry, RunError, Stall};
 use crate::bench;
-use crate::capture::{self, Decoded, Frame, Live, TcpFrame};
+use crate::capture::{Decoded, Frame, Live, TcpFrame, decode};
 use crate::matcher::{Matcher, Push};
 use crate::scenario::Scenario;
 use crate::tcp::{Flags, Party, Segment};
@@ -35,8 +35,6 @@ pub(super) struct Eyes {
     pub(super) matcher: Matcher,
     /// All TCP frames, for the saved capture.
     pub(super) frames: Vec<Frame>,
-    /// All packets read, the lab's own sentinels included.
-    pub(super) read: u64,
     pub(super) segments: usize,
     pub(super) stall: Stall,
     /// Whether the server has sent a SYN: it then has a connection, not only a listener.
@@ -58,7 +56,6 @@ impl Eyes {
             server,
             matcher: Matcher::new(scenario),
             frames: Vec::new(),
-            read: 0,
             segments: 0,
             stall: Stall::default(),
             server_answered: false,
@@ -81,12 +78,11 @@ impl Eyes {
     pub(super) fn look(&mut self, step: usize, log: &mut Log<'_>) -> Result<Look, RunError> {
         let mut look = Look::Nothing;
         while let Some(frame) = self.live.next()? {
-            self.read += 1;
             self.note_stall(
                 self.clock.now().saturating_sub(self.clock.since_start(frame.realtime)),
                 step,
             );
-            let Decoded::Tcp(tcp) = capture::decode(self.live.link(), &frame.bytes, frame.original_len) else {
+            let Decoded::Tcp(tcp) = decode(self.live.link_type(), &frame.bytes, frame.original_len) else {
                 continue;
             };
             let segment = self.segment(*tcp, frame.realtime);
@@ -112,7 +108,7 @@ impl Eyes {
 
     /// What libpcap has counted so far.
     pub(super) fn stats(&mut self) -> Result<CaptureStats, RunError> {
-        Ok(CaptureStats { read: self.read, ..self.live.stats()? })
+        Ok(self.live.stats()?)
     }
 
     /// Ends the capture. The close, which takes the kernel some 20 ms, happens on another thread.

@@ -26,7 +26,7 @@ use self::play::Play;
 use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, Frame, Live};
 pub use crate::endpoint::ActionResult;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Settings};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 
@@ -35,8 +35,8 @@ pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Re
 pub struct Options {
     /// Where the conversation takes place.
     pub mode: Mode,
-    /// The server's port.
-    pub port: u16,
+    /// The server's port in host mode; `None` for one that is free.
+    pub port: Option<u16>,
 }
 
 /// A run that took place.
@@ -104,13 +104,10 @@ fn on_bench(
     interrupt: &Interrupt,
     observe: &mut (dyn FnMut(&Entry) + Send),
 ) -> Result<Run, RunError> {
-    let settings = BenchSettings {
-        family: scenario.settings.family,
-        quickack: scenario.settings.quickack,
-    };
-    let bench = match options.mode {
-        Mode::Private => Bench::open(&settings, options.port)?,
-        Mode::Host => Bench::host(&settings, options.port)?,
+    let Settings { family, quickack, .. } = scenario.settings;
+    let mut bench = match options.mode {
+        Mode::Private => Bench::open(&BenchSettings { family, quickack, ..BenchSettings::default() })?,
+        Mode::Host => Bench::host(family, options.port)?,
     };
     let live = Live::open(bench.capture_filter().as_deref())?;
     let clock = Clock::start();
@@ -121,7 +118,7 @@ fn on_bench(
     let (ending, entries, sockets, eyes) = runtime.block_on(LocalSet::new().run_until(async {
         let mut observe = |entry: &Entry| observe(entry);
         let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
-        let mut play = Play::new(scenario, &bench, interrupt, clock, eyes, Log::new(&mut observe));
+        let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(&mut observe));
         let ending = play.play().await?;
         Ok::<_, RunError>((ending, play.log.entries, play.sockets, play.eyes))
     }))?;
@@ -129,7 +126,7 @@ fn on_bench(
     let stall = eyes.stall;
     let (capture, frames) = eyes.close()?;
     let environment = Environment {
-        kernel: bench.kernel().to_owned(),
+        kernel: kernel_release(),
         tcplab: env!("CARGO_PKG_VERSION").to_owned(),
         mode: options.mode,
     };
@@ -145,6 +142,11 @@ fn on_bench(
         stall,
     };
     Ok(Run { recording, frames })
+}
+
+/// `uname -r`.
+fn kernel_release() -> String {
+    nix::sys::utsname::uname().map_or_else(|_| String::new(), |name| name.release().to_string_lossy().into_owned())
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

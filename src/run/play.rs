@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_millis(1);
 
 pub(super) struct Play<'a> {
     scenario: &'a Scenario,
-    bench: &'a Bench,
+    pub(super) bench: &'a mut Bench,
     interrupt: &'a Interrupt,
     clock: Clock,
     pub(super) eyes: Eyes,
@@ -71,13 +71,14 @@ enum Wake {
 impl<'a> Play<'a> {
     pub(super) fn new(
         scenario: &'a Scenario,
-        bench: &'a Bench,
+        bench: &'a mut Bench,
         interrupt: &'a Interrupt,
         clock: Clock,
         eyes: Eyes,
         log: Log<'a>,
     ) -> Play<'a> {
-        let (client, server) = (bench.client_address(), bench.server_address());
+        let server = bench.server_address();
+        let client = bench.client_address().unwrap_or_else(|| SocketAddr::new(server.ip(), 0));
         Play {
             scenario,
             bench,
@@ -144,11 +145,9 @@ impl<'a> Play<'a> {
         if matches!(action.verb, Verb::Close { .. } | Verb::Abort) {
             self.report_socket(action.party)?;
         }
-        self.log.add(Entry::ActionStarted {
-            step: number,
-            at: self.clock.now(),
-        });
-        self.eyes.matcher.begin(number);
+        let now = self.clock.now();
+        self.log.add(Entry::ActionStarted { step: number, at: now });
+        self.eyes.matcher.begin(number, now);
         let deadline = Instant::now() + self.scenario.settings.deadline;
         let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait);
         if on_socket {
@@ -354,7 +353,7 @@ impl<'a> Play<'a> {
         self.accepted |= party == Party::Server && (info.is_some() || self.eyes.server_answered);
         Ok(match info {
             Some(info) => info.state,
-            None if party == Party::Server && !self.accepted && self.bench.is_listening()? => State::Listen,
+            None if party == Party::Server && !self.accepted && self.bench.lookup_listener(self.bench.server_address())?.is_some() => State::Listen,
             None => State::Closed,
         })
     }
@@ -381,7 +380,7 @@ impl<'a> Play<'a> {
     fn report_socket(&mut self, party: Party) -> Result<(), RunError> {
         let after_segments = self.eyes.segments;
         if let Some(SocketInfo {
-            state, tcp: Some(tcp), ..
+            state, info: Some(tcp), ..
         }) = self.lookup(party)?
         {
             self.sockets.push(SocketReport {
@@ -400,14 +399,14 @@ impl<'a> Play<'a> {
     }
 
     /// A connection whose timers will still send something, in words.
-    fn unquiet(&self) -> Result<Option<String>, RunError> {
-        let busy = self
-            .bench
-            .sockets()?
-            .into_iter()
-            .find(|socket| matches!(socket.timer, Timer::Retransmit | Timer::ZeroWindowProbe));
+    fn unquiet(&mut self) -> Result<Option<String>, RunError> {
+        let server = self.bench.server_address();
+        let busy = self.bench.dump()?.into_iter().find(|socket| {
+            matches!(socket.timer, Some(Timer::Retransmit { .. } | Timer::ZeroWindowProbe { .. }))
+                && [socket.local, socket.remote].contains(&server)
+        });
         Ok(busy.map(|socket| {
-            let party = if socket.local == self.bench.server_address() {
+            let party = if socket.local == server {
                 Party::Server
             } else {
                 Party::Client

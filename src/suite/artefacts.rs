@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use crate::capture::{self, CaptureError, Frame};
+use crate::capture::{CaptureError, Frame, Linktype, Writer};
 use crate::judge::Judgement;
 use crate::run::Recording;
 
@@ -74,7 +74,7 @@ impl Artefacts {
         let artefacts = Artefacts::of(out, name);
         let folder = &artefacts.folder;
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
-        capture::save(&artefacts.capture(), frames)?;
+        save_capture(&artefacts.capture(), frames)?;
         replace(&folder.join("transcript.txt"), transcript.as_bytes())?;
         replace(&artefacts.recording(), &json(recording))?;
         replace(&folder.join("judgement.json"), &json(judgement))?;
@@ -88,6 +88,12 @@ impl Artefacts {
     pub fn read_recording(&self) -> Result<Recording, ArtefactError> {
         read(&self.recording())
     }
+}
+
+fn save_capture(path: &Path, frames: &[Frame]) -> Result<(), CaptureError> {
+    let mut writer = Writer::create(path, Linktype::ETHERNET)?;
+    frames.iter().try_for_each(|frame| writer.write(frame))?;
+    writer.finish()
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {

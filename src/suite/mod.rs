@@ -20,7 +20,7 @@ pub use pool::{Job, News, play_all};
 use crate::judge::{self, Judgement, SnapshotComparison, Status, Witness};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
 use crate::scenario::Scenario;
-use crate::snapshot::{Store, StoreError, Transcript, diff};
+use crate::snapshot::{Store, StoreError, Transcript, View, diff};
 
 /// Where scenarios are played and where their traces go.
 #[derive(Debug)]
@@ -93,11 +93,11 @@ pub fn judge_recording(
         (Mode::Private, None) => SnapshotComparison::Missing,
         (Mode::Private, Some(accepted)) => {
             let text = transcript.to_string();
-            if accepted.contents == text {
+            if accepted.matches(&text) {
                 SnapshotComparison::Matches
             } else {
                 SnapshotComparison::Differs {
-                    diff: diff::plain(&accepted.contents, &text),
+                    diff: diff(&accepted.contents, &text).render(&View::default()),
                     accepted_kernel: accepted.kernel,
                 }
             }
@@ -148,7 +148,7 @@ impl Lab {
         match comparison {
             SnapshotComparison::NotCompared { .. } => Ok(false),
             SnapshotComparison::Matches => {
-                self.snapshots.discard_pending(&scenario.name)?;
+                self.snapshots.withdraw(&scenario.name)?;
                 Ok(false)
             }
             SnapshotComparison::Missing | SnapshotComparison::Differs { .. } => {
@@ -158,7 +158,7 @@ impl Lab {
                     .filter(|check| check.witness != Witness::Snapshot)
                     .all(|check| matches!(check.status, Status::Ok | Status::NotChecked));
                 if vouched {
-                    self.snapshots.propose(scenario, text, kernel)?;
+                    self.snapshots.propose(&scenario.name, &scenario.path, text, kernel)?;
                 }
                 Ok(vouched)
             }
