@@ -26,7 +26,8 @@ const SHAFT: usize = 3;
 
 /// Draws the transcript; with explanations (number of the segment, sentence), each stands below its segment.
 ///
-/// No line is wider than the theme's width, as limited to [`MIN_WIDTH`](super::MIN_WIDTH)..=[`MAX_WIDTH`](super::MAX_WIDTH).
+/// No line is wider than the theme's width, which is limited to
+/// [`MIN_WIDTH`](super::MIN_WIDTH)..=[`MAX_WIDTH`](super::MAX_WIDTH).
 pub fn ladder(transcript: &Transcript, theme: &Theme, explanations: Option<&[(usize, String)]>) -> String {
     let lines = &transcript.lines;
     let columns = Columns::of(lines);

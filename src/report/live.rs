@@ -57,8 +57,8 @@ struct Running<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// Lines go to `out`; progress bars are drawn on `target`, which should be hidden (and is, by indicatif) where it is
-    /// not a terminal. `scenarios` are those that may run, `total` is the number of runs.
+    /// Lines go to `out`; progress bars are drawn on `target`, which indicatif hides where it is not a terminal.
+    /// `scenarios` are those that may run, `total` is the number of runs.
     pub fn new(
         scenarios: &'a [Arc<Scenario>],
         total: usize,

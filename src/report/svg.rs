@@ -1,5 +1,5 @@
-//! A picture of coloured terminal text, for documents: each line a row of monospaced text, dark or light as the reader's
-//! system is.
+//! A picture of coloured terminal text, for documents: each line a row of monospaced text, dark or light as the
+//! reader's system is.
 
 use std::fmt::Write;
 
@@ -23,13 +23,14 @@ text { fill: #e6edf3 } rect { fill: #0d1117; stroke: #30363d }
 }
 ";
 
-/// Renders text with the escape codes of a [`Theme`](super::Theme), such as a coloured [`ladder()`](super::ladder()), as SVG.
+/// Renders text with the escape codes of a [`Theme`](super::Theme) as SVG: a coloured [`ladder()`](super::ladder()).
 pub fn svg(text: &str) -> String {
     let columns = text.lines().map(measure_text_width).max().unwrap_or_default();
     let width = pixels(columns) + 2.0 * MARGIN as f32;
     let height = text.lines().count() * ROW + 2 * MARGIN;
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height}\" width=\"{width:.0}\" height=\"{height}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height}\" \
+         width=\"{width:.0}\" height=\"{height}\">\n\
          <style>\n{STYLE}</style>\n<rect width=\"100%\" height=\"100%\" rx=\"8\"/>\n"
     );
     for (row, line) in text
