@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
+use tcplab::scenario::{Scenario, Settings};
 use tcplab::snapshot::{Store, provenance};
 
 const KERNEL: &str = "6.18.44-amd64+";
@@ -56,10 +57,18 @@ fn project() -> (tempfile::TempDir, Store) {
 }
 
 fn propose(project: &Path, store: &Store, transcript: &str) {
-    let scenario = project.join("scenarios/resets/half-open.toml");
-    store
-        .propose("resets/half-open", &scenario, transcript, KERNEL)
-        .expect("proposed");
+    let scenario = Scenario {
+        name: "resets/half-open".into(),
+        path: project.join("scenarios/resets/half-open.toml"),
+        source: "".into(),
+        title: String::new(),
+        teaches: String::new(),
+        covers: Vec::new(),
+        findings: Vec::new(),
+        settings: Settings::default(),
+        phases: Vec::new(),
+    };
+    store.propose(&scenario, transcript, KERNEL).expect("proposed");
 }
 
 fn accept(store: &Store) {

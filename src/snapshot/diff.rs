@@ -75,6 +75,11 @@ pub fn diff(old: &str, new: &str) -> Diff {
     Diff { rows }
 }
 
+/// The differences as plain text, for logs, pipes and the details of a check.
+pub fn plain(old: &str, new: &str) -> String {
+    diff(old, new).render(&View::default())
+}
+
 impl Diff {
     /// Whether the texts are the same.
     pub fn is_empty(&self) -> bool {

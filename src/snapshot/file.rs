@@ -33,7 +33,7 @@ pub(super) fn normalise(text: &str) -> String {
 pub struct Stored {
     /// The file.
     pub path: PathBuf,
-    /// The transcript's text, without a line feed at the end.
+    /// The transcript's text as [`Transcript`](super::Transcript) prints it: with one line feed at the end.
     pub contents: String,
     /// The kernel on which it was recorded, as `uname -r` says; `None` if the header does not tell.
     pub kernel: Option<String>,
@@ -66,7 +66,7 @@ impl Stored {
         let description = metadata.description();
         Ok(Some(Stored {
             path: path.to_owned(),
-            contents,
+            contents: contents + "\n",
             kernel: description
                 .and_then(|text| text.strip_prefix(PROVENANCE))
                 .map(str::to_owned),
@@ -78,7 +78,7 @@ impl Stored {
 
     /// Whether insta would take `contents` for the same snapshot.
     pub fn matches(&self, contents: &str) -> bool {
-        self.contents == normalise(contents)
+        self.contents.trim_end() == normalise(contents)
     }
 
     /// An error unless the file still holds what was read; `expected` is `None` if there was no file.

@@ -14,6 +14,7 @@ mod narrate;
 mod payload;
 #[cfg(test)]
 mod play;
+pub mod review;
 pub mod store;
 mod stream;
 mod text;

@@ -49,8 +49,6 @@ struct Narrator<'a> {
     streams: Vec<Stream>,
     /// Background steps whose end counts from a later moment on.
     background: Vec<usize>,
-    /// Whether a party has, or is opening, a connection, as opposed to a listener only.
-    connected: HashMap<Party, bool>,
     captured: usize,
     numbered: usize,
 }
@@ -74,7 +72,6 @@ impl<'a> Narrator<'a> {
             step: None,
             streams: Vec::new(),
             background: Vec::new(),
-            connected: HashMap::new(),
             captured: 0,
             numbered: 0,
         }
@@ -122,26 +119,15 @@ impl<'a> Narrator<'a> {
 
     /// What the step's call changes before any segment: it opens or closes a listener, or gives up a connection.
     fn call_at_once(&mut self, number: usize, step: &Step) {
-        let party = step.action.party;
-        let succeeded = matches!(self.results.get(&number), Some(ActionResult::Done { .. }));
         let call = match step.action.verb {
-            Verb::Connect { .. } => {
-                self.connected.insert(party, true);
-                return;
-            }
-            Verb::Accept if succeeded => {
-                self.connected.insert(party, true);
-                return;
-            }
-            Verb::Listen { .. } if succeeded => Call::Listen,
-            Verb::Close { listener: true } if succeeded => Call::CloseListener,
-            Verb::Close { listener: false } | Verb::Abort if succeeded => {
-                let connected = self.connected.insert(party, false).unwrap_or(false);
-                if connected { Call::Close } else { Call::CloseListener }
-            }
+            Verb::Listen { .. } => Call::Listen,
+            Verb::Close { listener: true } => Call::CloseListener,
+            Verb::Close { listener: false } | Verb::Abort => Call::Close,
             _ => return,
         };
-        self.replay.call(party, call);
+        if matches!(self.results.get(&number), Some(ActionResult::Done { .. })) {
+            self.replay.call(step.action.party, call);
+        }
     }
 
     /// The step in progress is over: its streams are summed up and its calls have ended.
@@ -185,7 +171,6 @@ impl<'a> Narrator<'a> {
             _ => *errno == ETIMEDOUT,
         };
         if closed {
-            self.connected.insert(action.party, false);
             self.replay.call(action.party, Call::Failed);
         }
     }

@@ -1,5 +1,6 @@
 //! For tests: a scenario and its recording, written together.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::run::{ActionResult, CaptureStats, Ending, Entry, Environment, Mode, Recording, Stall};
@@ -22,18 +23,11 @@ impl Play {
     pub fn new() -> Play {
         Play {
             scenario: Scenario {
-                name: "play".into(),
-                path: "scenarios/play.toml".into(),
-                source: Arc::from(""),
-                title: String::new(),
-                teaches: String::new(),
-                covers: Vec::new(),
-                findings: Vec::new(),
-                settings: Settings::default(),
                 phases: vec![Phase {
                     title: String::new(),
                     steps: Vec::new(),
                 }],
+                ..scenario("play", "scenarios/play.toml")
             },
             recording: Recording {
                 scenario: "play".into(),
@@ -107,6 +101,21 @@ impl Play {
     pub fn push(&mut self, segment: Segment) -> &mut Play {
         self.recording.entries.push(Entry::Segment(segment));
         self
+    }
+}
+
+/// A scenario in which nothing happens.
+pub fn scenario(name: &str, path: impl Into<PathBuf>) -> Scenario {
+    Scenario {
+        name: name.into(),
+        path: path.into(),
+        source: Arc::from(""),
+        title: String::new(),
+        teaches: String::new(),
+        covers: Vec::new(),
+        findings: Vec::new(),
+        settings: Settings::default(),
+        phases: Vec::new(),
     }
 }
 

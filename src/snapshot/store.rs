@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::file::compose;
 pub use super::file::{Stored, provenance};
+use crate::scenario::Scenario;
 
 /// Why a snapshot could not be read, written, accepted or rejected.
 #[derive(Debug, Error)]
@@ -135,18 +136,18 @@ impl Store {
 
     /// Leaves a transcript for review, in place of one that may be pending already. Returns the pending file's path.
     ///
-    /// `scenario` is the scenario's file; `kernel` the kernel of the run (`uname -r`).
+    /// `kernel` is the kernel of the run (`uname -r`).
     ///
     /// # Errors
-    /// A bad name, or the file cannot be written.
-    pub fn propose(&self, name: &str, scenario: &Path, contents: &str, kernel: &str) -> Result<PathBuf, StoreError> {
-        let path = self.pending_path(name)?;
+    /// The scenario has a bad name, or the file cannot be written.
+    pub fn propose(&self, scenario: &Scenario, contents: &str, kernel: &str) -> Result<PathBuf, StoreError> {
+        let path = self.pending_path(&scenario.name)?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
         }
         write(
             &path,
-            &compose(contents, kernel, self.within_project(scenario).as_deref()),
+            &compose(contents, kernel, self.within_project(&scenario.path).as_deref()),
         )?;
         Ok(path)
     }
@@ -156,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// A bad name, or the file cannot be removed.
-    pub fn withdraw(&self, name: &str) -> Result<bool, StoreError> {
+    pub fn discard_pending(&self, name: &str) -> Result<bool, StoreError> {
         let path = self.pending_path(name)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -173,7 +174,7 @@ impl Store {
         Stored::check_unchanged(&pending.proposed.path, Some(&pending.proposed))?;
         Stored::check_unchanged(&path, pending.accepted.as_ref())?;
         write(&path, &pending.proposed.accepted_text())?;
-        self.withdraw(&pending.name).map(|_| ())
+        self.discard_pending(&pending.name).map(|_| ())
     }
 
     /// Removes the pending snapshot.
@@ -182,7 +183,7 @@ impl Store {
     /// The file is not any more what was read, or cannot be removed.
     pub fn reject(&self, pending: &Pending) -> Result<(), StoreError> {
         Stored::check_unchanged(&pending.proposed.path, Some(&pending.proposed))?;
-        self.withdraw(&pending.name).map(|_| ())
+        self.discard_pending(&pending.name).map(|_| ())
     }
 
     /// Where the accepted snapshot is.

@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use super::super::play::scenario;
 use super::*;
 
 const KERNEL: &str = "6.18.44";
@@ -21,8 +22,10 @@ impl Project {
     }
 
     fn propose(&self, name: &str, contents: &str) {
-        let scenario = self.folder.path().join(format!("scenarios/{name}.toml"));
-        self.store.propose(name, &scenario, contents, KERNEL).expect("proposed");
+        let path = self.folder.path().join(format!("scenarios/{name}.toml"));
+        self.store
+            .propose(&scenario(name, path), contents, KERNEL)
+            .expect("proposed");
     }
 
     fn accept(&self, name: &str, contents: &str) {
@@ -70,7 +73,7 @@ fn what_is_proposed_and_accepted_is_read_back() {
         .accepted("resets/half-open")
         .expect("readable")
         .expect("accepted");
-    assert_eq!(accepted.contents, NEW.trim_end());
+    assert_eq!(accepted.contents, NEW);
     assert_eq!(accepted.kernel.as_deref(), Some(KERNEL));
     assert_eq!(project.store.pending("resets/half-open").expect("readable"), None);
 }
@@ -108,9 +111,9 @@ fn a_rejected_snapshot_leaves_the_accepted_one_untouched() {
 #[test]
 fn a_pass_withdraws_what_was_pending() {
     let project = Project::new();
-    assert!(!project.store.withdraw("basic").expect("nothing to do"));
+    assert!(!project.store.discard_pending("basic").expect("nothing to do"));
     project.propose("basic", NEW);
-    assert!(project.store.withdraw("basic").expect("withdrawn"));
+    assert!(project.store.discard_pending("basic").expect("withdrawn"));
     assert_eq!(project.store.pending("basic").expect("readable"), None);
 }
 
@@ -239,7 +242,7 @@ fn a_store_that_cannot_be_written_says_where_and_why() {
     fs::write(project.store.root(), "a file in the folder's place").expect("written");
     let error = project
         .store
-        .propose("a/b", Path::new("b.toml"), NEW, KERNEL)
+        .propose(&scenario("a/b", "b.toml"), NEW, KERNEL)
         .expect_err("no folder");
     assert!(matches!(error, StoreError::Io { .. }));
     assert!(error.to_string().contains("cannot make the folder"), "{error}");
@@ -271,7 +274,7 @@ fn a_scenario_outside_the_project_leaves_no_path_of_this_machine() {
     let project = Project::new();
     project
         .store
-        .propose("basic", Path::new("/elsewhere/basic.toml"), NEW, KERNEL)
+        .propose(&scenario("basic", "/elsewhere/basic.toml"), NEW, KERNEL)
         .expect("proposed");
     assert_eq!(project.pending("basic").proposed.input_file, None);
 }
@@ -294,7 +297,7 @@ fn hostile_kernel_names_survive_the_header() {
     for kernel in ["", "6.1: \"x\" # y", "---", "6.1\n---\nsource: z", "\u{1b}[31m"] {
         project
             .store
-            .propose("basic", Path::new("b.toml"), NEW, kernel)
+            .propose(&scenario("basic", "b.toml"), NEW, kernel)
             .expect("proposed");
         assert_eq!(project.pending("basic").proposed.kernel.as_deref(), Some(kernel));
     }
