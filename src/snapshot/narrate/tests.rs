@@ -87,7 +87,8 @@ fn the_alternate_form_numbers_the_segments() {
 #[test]
 fn every_field_on_the_wire_changes_the_text() {
     let original = text(&basic());
-    let changes: [(&str, fn(&mut Segment)); 9] = [
+    type Change = (&'static str, fn(&mut Segment));
+    let changes: [Change; 9] = [
         ("flag", |s| s.flags.insert(Flags::CWR)),
         ("reserved bit", |s| s.flags.insert(Flags::R2)),
         ("seq", |s| s.seq += 1),
