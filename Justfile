@@ -1,0 +1,71 @@
+# `./justw RECIPE` runs these on a machine where just is not installed; `just RECIPE` does where it is.
+# Paths in arguments are relative to this folder.
+
+set positional-arguments
+
+program := env_var_or_default("CARGO_TARGET_DIR", "target") / "release/tcplab"
+
+# Show the recipes.
+[private]
+default:
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
+
+# Play scenarios and show what happened: `lab basic`, `lab basic --explain`, `lab` for all.
+[no-exit-message]
+lab *ARGS: _build
+    @exec {{ quote(program) }} run "$@"
+
+# Look through the pending snapshots, and accept or reject each.
+[no-exit-message]
+review *ARGS: _build
+    @exec {{ quote(program) }} review "$@"
+
+# List the scenarios.
+[no-exit-message]
+list *ARGS: _build
+    @exec {{ quote(program) }} list "$@"
+
+# Check scenario files without playing them.
+[no-exit-message]
+check *ARGS: _build
+    @exec {{ quote(program) }} check "$@"
+
+# Say what this machine can and cannot do, and what to do about it.
+[no-exit-message]
+doctor *ARGS: _build
+    @exec {{ quote(program) }} doctor "$@"
+
+# Judge the saved recording of a scenario again.
+[no-exit-message]
+judge *ARGS: _build
+    @exec {{ quote(program) }} judge "$@"
+
+# Run all tests: the library's own, every scenario live, and the program with bad input.
+test *ARGS:
+    cargo test --locked "$@"
+
+# Check format, lints and documentation.
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets --quiet -- -D warnings
+    RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --quiet
+
+# Play each scenario 200 times, then 100 times with all cores busy: every transcript must be the same.
+steady *ARGS: _build
+    @.ci/steady {{ quote(program) }} "$@"
+
+# Measure.
+bench *ARGS:
+    cargo bench --locked --benches -- "$@"
+
+# Install what some tests compare with: tshark and tcpdump.
+tools:
+    @./justw --install tshark tcpdump
+
+# Do what the continuous integration does.
+ci:
+    .ci/run
+
+# Cargo's progress shows only for the first build, which takes a minute.
+_build:
+    @cargo build --release --locked $([ -x {{ quote(program) }} ] && echo --quiet)
