@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::report::Theme;
-use crate::scenario::{Library, LoadError, Scenario, SelectError};
+use crate::scenario::{self, Library, LoadError, Scenario, SelectError};
 
 use super::Exit;
 
@@ -20,7 +20,7 @@ pub(super) fn load(library: &Library, selectors: &[String]) -> Result<Vec<Arc<Sc
     let mut scenarios = Vec::new();
     let mut errors = Vec::new();
     for entry in &selected {
-        match entry.load() {
+        match scenario::load(&entry.path, &library.root) {
             Ok(scenario) => scenarios.push(Arc::new(scenario)),
             Err(error) => errors.push(error),
         }
@@ -35,7 +35,7 @@ pub(super) fn report_error(error: &NotLoaded, theme: &Theme) -> Exit {
         NotLoaded::Files(errors) => {
             for error in errors {
                 match error {
-                    LoadError::Bad(diagnostics) => eprintln!("{}", diagnostics.render(theme.color)),
+                    LoadError::Invalid(diagnostics) => eprintln!("{}", diagnostics.render(theme.color)),
                     other => eprintln!("error: {other}"),
                 }
             }

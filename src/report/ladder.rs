@@ -46,7 +46,18 @@ pub fn ladder(transcript: &Transcript, theme: &Theme, explanations: Option<&[(us
         out: String::new(),
     };
     drawing.head();
-    lines.iter().for_each(|line| drawing.line(line));
+    let mut rest = lines.iter().peekable();
+    while let Some(line) = rest.next() {
+        // What an action itself has changed stands beside it.
+        let after = match (line, rest.peek()) {
+            (Line::Action { .. }, Some(Line::States { client, server })) => Some([*client, *server]),
+            _ => None,
+        };
+        if after.is_some() {
+            rest.next();
+        }
+        drawing.line(line, after);
+    }
     drawing.out
 }
 
@@ -60,7 +71,7 @@ fn is_one_socket(lines: &[Line]) -> bool {
         }
         Line::Stream { from, to, .. } => *from == Party::Client && *to == Party::Client,
         Line::Action { text, .. } => actor(text).0 != Some(Party::Server),
-        Line::Phase(_) | Line::Ending(_) => true,
+        Line::Phase(_) | Line::Ending(_) | Line::States { .. } => true,
     });
     no_server && loops > 0
 }
@@ -119,17 +130,19 @@ impl Drawing<'_> {
         }
     }
 
-    fn line(&mut self, line: &Line) {
+    /// Draws one line; `after` are the states after an action that changed them by itself.
+    fn line(&mut self, line: &Line, after: Option<[State; 2]>) {
         match line {
             Line::Phase(title) => self.rule(title, Role::Strong),
-            Line::Action { text, result, .. } => self.action(text, result.as_deref()),
+            Line::Action { text, result, .. } => self.action(text, result.as_deref(), after),
             Line::Segment(segment) => {
                 let fields = self.columns.fields(segment);
                 let after = [segment.client, segment.server];
                 self.arrow(segment.from, segment.to, self.glyphs.dash, fields, after);
-                self.explain(segment.number, segment.number);
+                self.explain(segment.index + 1, segment.index + 1);
             }
             Line::Stream {
+                number,
                 first,
                 last,
                 from,
@@ -138,13 +151,17 @@ impl Drawing<'_> {
                 client,
                 server,
             } => {
-                let numbers = format!("{:>2$}{}{last}", first, self.glyphs.ellipsis, self.columns.number);
+                let number = format!("{:>1$}", number, self.columns.number);
                 let fields = vec![
-                    Field::new(Role::Dim, numbers, 0),
+                    Field::new(Role::Dim, number, 0),
                     Field::new(Role::Strong, clean(text), 0),
                 ];
                 self.arrow(*from, *to, self.glyphs.fat, fields, [*client, *server]);
                 self.explain(*first, *last);
+            }
+            Line::States { client, server } => {
+                let changed = self.changed([*client, *server]);
+                self.row(Spans::default(), changed);
             }
             Line::Ending(text) => self.rule(text, Role::Bad),
         }
@@ -171,7 +188,8 @@ impl Drawing<'_> {
         rules.iter().for_each(|line| self.emit(line));
     }
 
-    fn action(&mut self, text: &str, result: Option<&str>) {
+    fn action(&mut self, text: &str, result: Option<&str>, after: Option<[State; 2]>) {
+        let changed = after.map_or([None; 2], |after| self.changed(after));
         let (party, mut said) = actor(text);
         if let Some(result) = result {
             said = format!("{said}  {result}");
@@ -182,9 +200,6 @@ impl Drawing<'_> {
             }
             return;
         };
-        // A passive open is the one action that changes a state and leaves no trace on the wire (RFC 9293, 3.10.1).
-        let verb = said.split_whitespace().find(|word| !word.starts_with('+'));
-        let listens = result.is_none() && verb == Some("listen");
         for (index, row) in wrap(&said, self.lane - 2).into_iter().enumerate() {
             let mark = if index == 0 {
                 self.glyphs.action
@@ -192,21 +207,17 @@ impl Drawing<'_> {
                 self.glyphs.bar
             };
             let gap = self.lane - 1 - Spans::of(Role::Plain, row.as_str()).width();
-            let state = (index == 0 && listens).then_some(State::Listen);
-            if let Some(state) = state {
-                self.states[party as usize] = state;
-            }
-            let (lane, marks, states) = match party {
+            let (lane, marks) = match party {
                 Party::Client => {
                     let lane = Spans::of(role(party), format!(" {row}"));
-                    (lane, [mark, self.glyphs.bar], [state, None])
+                    (lane, [mark, self.glyphs.bar])
                 }
                 Party::Server => {
                     let lane = Spans::of(Role::Plain, " ".repeat(gap)).with(role(party), format!("{row} "));
-                    (lane, [self.glyphs.bar, mark], [None, state])
+                    (lane, [self.glyphs.bar, mark])
                 }
             };
-            self.marked_row(lane, marks, states);
+            self.marked_row(lane, marks, if index == 0 { changed } else { [None; 2] });
         }
     }
 
@@ -431,15 +442,6 @@ mod tests {
         show("connected to itself, ASCII", ladder(&itself(), &ascii, None));
         show("nothing", ladder(&Transcript { lines: Vec::new() }, &theme(80), None));
         insta::assert_snapshot!(all);
-    }
-
-    #[test]
-    fn only_a_successful_listen_listens() {
-        let listens = |line| ladder(&transcript(line), &theme(80), None).contains("LISTEN");
-        assert!(listens("server  listen"));
-        assert!(listens("+1s server  listen backlog 1"));
-        assert!(!listens("server  listen -> EADDRINUSE"));
-        assert!(!listens("server  send \"now listen up\""));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Outcome {
     }
 
     /// Why it is not a pass, in one line: what was said about the first check that is to blame.
-    pub(super) fn reason(&self) -> String {
+    pub fn reason(&self) -> String {
         let reason = match &self.result {
             Err(reason) => reason.clone(),
             Ok(judgement) => match culprits(judgement).next() {

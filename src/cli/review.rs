@@ -1,0 +1,96 @@
+//! `tcplab review`: shows pending snapshots, and accepts or rejects them.
+
+use std::io::{self, Write};
+
+use console::Term;
+
+use super::Exit;
+use super::folders::Folders;
+use crate::report::{self, Theme};
+use crate::scenario;
+use crate::snapshot::review::{self, Decision, Guide, ReviewError, ReviewOutcome, Selection};
+use crate::snapshot::{Store, Transcript};
+use crate::suite::Artefacts;
+
+/// The arguments of `tcplab review`.
+#[derive(Debug, clap::Args)]
+#[group(id = "decision", multiple = false)]
+pub(super) struct Args {
+    /// Accept these pending snapshots without a question
+    #[arg(long, value_name = "NAME", num_args = 1.., group = "decision")]
+    accept: Vec<String>,
+    /// Remove these pending snapshots without a question
+    #[arg(long, value_name = "NAME", num_args = 1.., group = "decision")]
+    reject: Vec<String>,
+    /// Accept all pending snapshots without a question
+    #[arg(long, group = "decision")]
+    all: bool,
+    #[command(flatten)]
+    folders: Folders,
+}
+
+pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
+    let store = Store::new(&args.folders.snapshots);
+    let terminal = Term::stdout();
+    let decided = match args {
+        Args { all: true, .. } => review::decide(&store, Selection::All, Decision::Accept),
+        Args { accept, .. } if !accept.is_empty() => {
+            review::decide(&store, Selection::Names(accept), Decision::Accept)
+        }
+        Args { reject, .. } if !reject.is_empty() => {
+            review::decide(&store, Selection::Names(reject), Decision::Reject)
+        }
+        _ if !terminal.is_term() => return overview(&store),
+        _ => return at_terminal(args, &store, terminal, theme),
+    };
+    if let Ok(outcome) = &decided {
+        // Nobody reads on: what is done is done.
+        let _ = write!(io::stdout(), "{outcome}");
+    }
+    exit_of(decided)
+}
+
+fn overview(store: &Store) -> Exit {
+    match review::overview(store) {
+        Ok(overview) => {
+            let _ = write!(io::stdout(), "{overview}");
+            if overview.pending.is_empty() { Exit::Pass } else { Exit::Fail }
+        }
+        Err(error) => failed(&error.into()),
+    }
+}
+
+fn at_terminal(args: &Args, store: &Store, mut terminal: Term, theme: &Theme) -> Exit {
+    let folders = &args.folders;
+    let scenario = |name: &str| {
+        let path = folders.scenarios.join(format!("{name}.toml"));
+        scenario::load(&path, &folders.scenarios).ok()
+    };
+    let ladder = |name: &str| {
+        let recording = Artefacts::of(&folders.out, name).read_recording().ok()?;
+        Some(report::ladder(&Transcript::of(&scenario(name)?, &recording), theme, None))
+    };
+    let guide = Guide {
+        title: &|name| scenario(name).map(|scenario| scenario.title),
+        ladder: &ladder,
+        colour: theme.color,
+    };
+    exit_of(review::review(store, &mut terminal, &guide))
+}
+
+fn exit_of(decided: Result<ReviewOutcome, ReviewError>) -> Exit {
+    match decided {
+        Ok(outcome) if outcome.interrupted => Exit::Interrupted,
+        Ok(outcome) if outcome.is_settled() => Exit::Pass,
+        Ok(_) => Exit::Fail,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &ReviewError) -> Exit {
+    eprintln!("error: {error}");
+    match error {
+        ReviewError::NotPending { .. } => Exit::Usage,
+        ReviewError::Store(_) | ReviewError::Terminal(_) => Exit::Environment,
+    }
+}
