@@ -20,12 +20,17 @@ fn main() -> ExitCode {
         exchange().expect("loopback works");
         return ExitCode::SUCCESS;
     }
-    let runs = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(50);
+    let runs = arguments
+        .iter()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(50);
     let own = env::current_exe().expect("the path of a running program");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let out = tempfile::tempdir().expect("a folder for the artefacts");
     let mut lab = Command::new(env!("CARGO_BIN_EXE_tcplab"));
-    lab.current_dir(root).args(["run", "basic", "--quiet", "--out"]).arg(out.path());
+    lab.current_dir(root)
+        .args(["run", "basic", "--quiet", "--out"])
+        .arg(out.path());
     let mut bare = Command::new(own);
     bare.arg(BARE);
     // The first run of each warms the caches.
@@ -68,7 +73,11 @@ fn time(command: &mut Command) -> Duration {
     let started = Instant::now();
     let output = command.stdin(Stdio::null()).output().expect("the program starts");
     let elapsed = started.elapsed();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     elapsed
 }
 

@@ -122,7 +122,8 @@ impl<'a> Narrator<'a> {
         let call = match step.action.verb {
             Verb::Listen { .. } => Call::Listen,
             Verb::Close { listener: true } => Call::CloseListener,
-            Verb::Close { listener: false } | Verb::Abort => Call::Close,
+            Verb::Close { listener: false } => Call::Close,
+            Verb::Abort => Call::Abort,
             _ => return,
         };
         if matches!(self.results.get(&number), Some(ActionResult::Done { .. })) {

@@ -1,4 +1,4 @@
-use nix::libc::{ECONNREFUSED, EPIPE};
+use nix::libc::{ECONNREFUSED, EISCONN, EPIPE, ETIMEDOUT};
 
 use super::super::play::{C, Play, S, done, failed, number, received, segment};
 use super::super::transcript::Transcript;
@@ -66,7 +66,7 @@ fn basic() -> Play {
 
 #[test]
 fn a_session_reads_like_its_timeline() {
-    insta::assert_snapshot!(stateless(&basic()));
+    insta::assert_snapshot!(text(&basic()));
 }
 
 #[test]
@@ -344,22 +344,104 @@ fn a_payload_cut_by_the_capture_says_so() {
     assert!(text(&play).contains("\"abc\", 3 of 1448 bytes captured"));
 }
 
-#[test]
-fn states_are_those_of_the_replay() {
-    let play = basic();
-    let mut replay = Replay::new();
-    replay.call(S, Call::Listen);
-    let mut expected = Vec::new();
-    for segment in play.recording.segments() {
-        replay.segment(segment);
-        expected.push(states(&replay));
-    }
-    let told: Vec<_> = lines(&play)
+/// What is told about states, line by line: a segment's flags or `-`, then both states.
+fn states_told(play: &Play) -> Vec<(String, &'static str, &'static str)> {
+    lines(play)
         .iter()
-        .filter(|line| matches!(line, Line::Segment(_)))
-        .filter_map(Line::states)
-        .collect();
-    assert_eq!(told, expected);
+        .filter_map(|line| {
+            let (client, server) = line.states()?;
+            let flags = match line {
+                Line::Segment(segment) => segment.flags.clone(),
+                _ => "-".to_owned(),
+            };
+            Some((flags, client.name(), server.name()))
+        })
+        .collect()
+}
+
+fn told<const N: usize>(
+    expected: [(&str, &'static str, &'static str); N],
+) -> Vec<(String, &'static str, &'static str)> {
+    expected
+        .map(|(flags, client, server)| (flags.to_owned(), client, server))
+        .to_vec()
+}
+
+#[test]
+fn a_listener_that_closes_is_told_without_a_segment() {
+    let mut play = Play::new();
+    play.step("server listen", LISTEN).step("server close", CLOSE);
+    assert_eq!(
+        states_told(&play),
+        told([("-", "CLOSED", "LISTEN"), ("-", "CLOSED", "CLOSED")])
+    );
+}
+
+#[test]
+fn an_open_that_times_out_is_told_after_its_segments_wherever_its_end_was_learned_of() {
+    let expected = told([
+        ("SYN", "SYN-SENT", "CLOSED"),
+        ("SYN", "SYN-SENT", "CLOSED"),
+        ("-", "CLOSED", "CLOSED"),
+    ]);
+    for end_at in [1, 2, 3] {
+        let mut play = Play::new();
+        play.begin("client connect", CONNECT, vec![]);
+        play.segment(C, SYN, 0, 0, b"")
+            .segment(C, SYN, 0, 0, b"")
+            .end(0, failed("connect", ETIMEDOUT));
+        let end = play.recording.entries.pop().expect("pushed");
+        play.recording.entries.insert(end_at, end);
+        assert_eq!(states_told(&play), expected);
+    }
+}
+
+#[test]
+fn a_refused_open_is_closed_by_the_reset() {
+    let mut play = Play::new();
+    play.begin("client connect", CONNECT, vec![]).segment(C, SYN, 0, 0, b"");
+    let mut reset = segment(S, Flags::RST | ACK, 0, 1, b"");
+    reset.seq = crate::tcp::Seq(0);
+    play.push(reset).end(0, failed("connect", ECONNREFUSED));
+    assert_eq!(
+        states_told(&play),
+        told([("SYN", "SYN-SENT", "CLOSED"), ("RST ACK", "CLOSED", "CLOSED")])
+    );
+}
+
+#[test]
+fn a_background_calls_failure_counts_from_the_wait_on() {
+    let session = |end_first: bool| {
+        let mut play = Play::new();
+        play.begin("client connect &", CONNECT, vec![])
+            .segment(C, SYN, 0, 0, b"");
+        if end_first {
+            play.end(0, failed("connect", ETIMEDOUT));
+        }
+        play.step("server listen", LISTEN)
+            .begin("client wait", Verb::Wait, vec![]);
+        if !end_first {
+            play.end(0, failed("connect", ETIMEDOUT));
+        }
+        play.end(2, done()).step("server close", CLOSE);
+        play
+    };
+    let expected = told([
+        ("SYN", "SYN-SENT", "CLOSED"),
+        ("-", "SYN-SENT", "LISTEN"),
+        ("-", "CLOSED", "LISTEN"),
+        ("-", "CLOSED", "CLOSED"),
+    ]);
+    assert_eq!(states_told(&session(true)), expected);
+    assert_eq!(text(&session(true)), text(&session(false)));
+}
+
+#[test]
+fn a_second_connect_on_an_open_connection_changes_no_state() {
+    let mut play = basic();
+    let before = states_told(&play);
+    play.step("client connect", CONNECT).end(7, failed("connect", EISCONN));
+    assert_eq!(states_told(&play), before);
 }
 
 #[test]
