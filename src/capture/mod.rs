@@ -1,1 +1,5 @@
-//! capture
+//! Captured frames, and the TCP segments in them.
+
+mod decode;
+
+pub use decode::{Decoded, LinkType, TcpFrame, decode};
