@@ -1,4 +1,4 @@
-//! Captures: live from loopback, and saved in files.
+//! Captures, live from loopback and saved in files, and the TCP segments in their frames.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod decode;
 mod file;
 mod live;
 
+pub use decode::{Decoded, LinkType, TcpFrame, decode};
 pub use file::{Frames, Writer, read};
 pub use live::Live;
 pub use pcap::Linktype;
