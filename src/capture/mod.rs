@@ -8,10 +8,12 @@ use thiserror::Error;
 
 mod file;
 mod live;
+mod probe;
 
 pub use file::{Frames, Writer, read};
 pub use live::Live;
 pub use pcap::Linktype;
+pub use probe::probe;
 
 /// One captured packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
