@@ -10,7 +10,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
@@ -31,11 +31,21 @@ const LOOPBACK_INDEX: u32 = 1;
 const LARGEST_WINDOW: u32 = 4 << 20;
 
 /// Replaces the local routes to the loopback addresses of the family by the same routes with metrics.
+///
+/// Between removal and addition there is no route; nobody uses it yet. The kernel's own route to ::1 has the priority 0, which
+/// no request can name, so that a plain replacement would leave it in front of the new one.
 pub(super) fn set_metrics(family: Family, quickack: bool) -> io::Result<()> {
     let mut netlink = Netlink::open(NETLINK_ROUTE)?;
     for &(address, prefix_len) in routes(family) {
-        let request = RouteNetlinkMessage::NewRoute(local_route(address, prefix_len, quickack));
-        netlink.request::<_, RouteNetlinkMessage>(request, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)?;
+        let remove = RouteNetlinkMessage::DelRoute(local_route(address, prefix_len, Vec::new()));
+        netlink.request::<_, RouteNetlinkMessage>(remove, NLM_F_ACK)?;
+        let mut metrics = vec![RouteMetric::Window(LARGEST_WINDOW)];
+        if quickack {
+            metrics.push(RouteMetric::QuickAck(1));
+        }
+        let metrics = vec![RouteAttribute::Metrics(metrics)];
+        let add = RouteNetlinkMessage::NewRoute(local_route(address, prefix_len, metrics));
+        netlink.request::<_, RouteNetlinkMessage>(add, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)?;
     }
     Ok(())
 }
@@ -51,11 +61,7 @@ fn routes(family: Family) -> &'static [(IpAddr, u8)] {
     }
 }
 
-fn local_route(address: IpAddr, prefix_len: u8, quickack: bool) -> RouteMessage {
-    let mut metrics = vec![RouteMetric::Window(LARGEST_WINDOW)];
-    if quickack {
-        metrics.push(RouteMetric::QuickAck(1));
-    }
+fn local_route(address: IpAddr, prefix_len: u8, attributes: Vec<RouteAttribute>) -> RouteMessage {
     let mut route = RouteMessage::default();
     route.header = RouteHeader {
         destination_prefix_length: prefix_len,
@@ -64,7 +70,8 @@ fn local_route(address: IpAddr, prefix_len: u8, quickack: bool) -> RouteMessage 
         kind: RouteType::Local,
         ..RouteHeader::default()
     };
-    route.attributes = vec![RouteAttribute::Oif(LOOPBACK_INDEX), RouteAttribute::Metrics(metrics)];
+    route.attributes = attributes;
+    route.attributes.push(RouteAttribute::Oif(LOOPBACK_INDEX));
     match address {
         IpAddr::V4(address) => {
             route.header.address_family = AddressFamily::Inet;

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "these system calls have no safe wrapper; each call says why it is sound")]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -105,4 +105,14 @@ pub(crate) fn ignore_outgoing(packet_socket: BorrowedFd) -> io::Result<()> {
         )
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// libpcap's description of itself: `libpcap version 1.10.3 (with TPACKET_V3)`.
+pub(crate) fn libpcap_version() -> String {
+    unsafe extern "C" {
+        // pcap_lib_version(3PCAP); the crate pcap links the library but does not offer the function.
+        safe fn pcap_lib_version() -> *const c_char;
+    }
+    // SAFETY: the function returns a constant string that ends with a zero byte.
+    unsafe { CStr::from_ptr(pcap_lib_version()) }.to_string_lossy().into_owned()
 }

@@ -9,11 +9,13 @@ use thiserror::Error;
 mod decode;
 mod file;
 mod live;
+mod probe;
 
 pub use decode::{Decoded, LinkType, TcpFrame, decode};
 pub use file::{Frames, Writer, read};
 pub use live::Live;
 pub use pcap::Linktype;
+pub use probe::probe;
 
 /// One captured packet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What the run sees: captured frames become segments, go into the log, and are held against the expectations at once.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -10,7 +10,7 @@ use super::clock::Clock;
 use super::log::Log;
 use super::{CaptureStats, Entry, RunError, Stall};
 use crate::bench;
-use crate::capture::{Decoded, Frame, Live, TcpFrame, decode};
+use crate::capture::{Decoded, Frame, LinkType, Live, TcpFrame, decode};
 use crate::matcher::{Matcher, Push};
 use crate::scenario::Scenario;
 use crate::tcp::{Flags, Party, Segment};
@@ -30,6 +30,7 @@ pub(super) struct Eyes {
     live: Live,
     /// A duplicate of the capture's descriptor, for the reactor.
     readiness: AsyncFd<OwnedFd>,
+    link: LinkType,
     clock: Clock,
     server: SocketAddr,
     pub(super) matcher: Matcher,
@@ -43,6 +44,8 @@ pub(super) struct Eyes {
 
 impl Eyes {
     pub(super) fn open(live: Live, clock: Clock, server: SocketAddr, scenario: &Scenario) -> Result<Eyes, RunError> {
+        let link = live.link_type();
+        let link = LinkType::by_code(link.0).ok_or(RunError::LinkType(link.0))?;
         let duplicate = live
             .as_fd()
             .try_clone_to_owned()
@@ -52,6 +55,7 @@ impl Eyes {
         Ok(Eyes {
             live,
             readiness,
+            link,
             clock,
             server,
             matcher: Matcher::new(scenario),
@@ -82,7 +86,7 @@ impl Eyes {
                 self.clock.now().saturating_sub(self.clock.since_start(frame.realtime)),
                 step,
             );
-            let Decoded::Tcp(tcp) = decode(self.live.link_type(), &frame.bytes, frame.original_len) else {
+            let Decoded::Tcp(tcp) = decode(self.link, &frame.bytes, frame.original_len) else {
                 continue;
             };
             let segment = self.segment(*tcp, frame.realtime);

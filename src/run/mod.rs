@@ -57,6 +57,9 @@ pub enum RunError {
     /// No capture.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// The loopback interface speaks a link layer that cannot be decoded.
+    #[error("loopback uses link type {0}, which tcplab cannot decode")]
+    LinkType(i32),
     /// A system call of the lab's own failed.
     #[error("the lab's own `{call}` failed: {error}")]
     Io {
@@ -115,33 +118,28 @@ fn on_bench(
         .enable_all()
         .build()
         .map_err(|error| RunError::io("epoll_create", error))?;
-    let (ending, entries, sockets, eyes) = runtime.block_on(LocalSet::new().run_until(async {
-        let mut observe = |entry: &Entry| observe(entry);
+    runtime.block_on(LocalSet::new().run_until(async {
         let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
-        let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(&mut observe));
+        let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(observe));
         let ending = play.play().await?;
-        Ok::<_, RunError>((ending, play.log.entries, play.sockets, play.eyes))
-    }))?;
-    let counters = bench.counters()?;
-    let stall = eyes.stall;
-    let (capture, frames) = eyes.close()?;
-    let environment = Environment {
-        kernel: kernel_release(),
-        tcplab: env!("CARGO_PKG_VERSION").to_owned(),
-        mode: options.mode,
-    };
-    let scenario = scenario.name.clone();
-    let recording = Recording {
-        scenario,
-        environment,
-        entries,
-        ending,
-        capture,
-        counters,
-        sockets,
-        stall,
-    };
-    Ok(Run { recording, frames })
+        // The last words come before the play drops its sockets, which puts more segments on the wire.
+        let Play { eyes, log, sockets, bench, .. } = &mut play;
+        let recording = Recording {
+            scenario: scenario.name.clone(),
+            environment: Environment {
+                kernel: kernel_release(),
+                tcplab: env!("CARGO_PKG_VERSION").to_owned(),
+                mode: options.mode,
+            },
+            entries: std::mem::take(&mut log.entries),
+            ending,
+            counters: bench.counters()?,
+            capture: eyes.stats()?,
+            sockets: std::mem::take(sockets),
+            stall: eyes.stall,
+        };
+        Ok(Run { recording, frames: play.close_capture() })
+    }))
 }
 
 /// `uname -r`.

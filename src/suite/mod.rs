@@ -158,7 +158,7 @@ impl Lab {
                     .filter(|check| check.witness != Witness::Snapshot)
                     .all(|check| matches!(check.status, Status::Ok | Status::NotChecked));
                 if vouched {
-                    self.snapshots.propose(&scenario.name, &scenario.path, text, kernel)?;
+                    self.snapshots.propose(scenario, text, kernel)?;
                 }
                 Ok(vouched)
             }
