@@ -84,6 +84,24 @@ impl ActionResult {
         }
     }
 
+    /// The bytes that it brought from the peer, however it ended.
+    pub fn bytes_received(&self) -> &[u8] {
+        match self {
+            ActionResult::Done { received, .. } => received.as_deref().unwrap_or_default(),
+            ActionResult::Eof { received } | ActionResult::Failed { received, .. } => received,
+            ActionResult::Impossible { .. } | ActionResult::Unfinished => &[],
+        }
+    }
+
+    /// The bytes that it wrote, however it ended.
+    pub fn bytes_sent(&self) -> &[u8] {
+        match self {
+            ActionResult::Done { sent, .. } => sent.as_deref().unwrap_or_default(),
+            ActionResult::Failed { sent, .. } => sent,
+            ActionResult::Eof { .. } | ActionResult::Impossible { .. } | ActionResult::Unfinished => &[],
+        }
+    }
+
     /// An action that cannot be tried.
     pub fn impossible(reason: impl Into<String>) -> ActionResult {
         ActionResult::Impossible { reason: reason.into() }

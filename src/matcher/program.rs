@@ -1,0 +1,98 @@
+//! A scenario's expectations as the automaton reads them: a tree for each step, its leaves numbered through.
+
+use crate::scenario::{Expect, Scenario, SegmentPattern, Span};
+use crate::tcp::Party;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Program {
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) steps: Vec<Vec<Node>>,
+}
+
+/// One line that takes segments.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf {
+    pub(super) step: usize,
+    pub(super) span: Span,
+    pub(super) takes: Takes,
+    /// The first leaf of the scenario that takes exactly the same; itself if there is none before it.
+    pub(super) twin: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Takes {
+    Segment(SegmentPattern),
+    Stream(StreamLine),
+    Anything,
+}
+
+/// A `stream` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StreamLine {
+    pub(super) from: Party,
+    pub(super) to: Party,
+    pub(super) bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    Leaf(usize),
+    AnyOrder(Vec<Node>),
+    Either(Vec<Vec<Node>>),
+}
+
+impl Program {
+    pub(super) fn new(scenario: &Scenario) -> Program {
+        let mut program = Program::default();
+        for (number, step) in scenario.steps().enumerate() {
+            let nodes = program.nodes(number, &step.expect);
+            program.steps.push(nodes);
+        }
+        program
+    }
+
+    fn nodes(&mut self, step: usize, expects: &[Expect]) -> Vec<Node> {
+        expects.iter().map(|expect| self.node(step, expect)).collect()
+    }
+
+    fn node(&mut self, step: usize, expect: &Expect) -> Node {
+        let takes = match expect {
+            Expect::Segment(pattern) => Takes::Segment(pattern.clone()),
+            Expect::Stream { from, to, bytes, .. } => Takes::Stream(StreamLine {
+                from: *from,
+                to: *to,
+                bytes: *bytes,
+            }),
+            Expect::Anything { .. } => Takes::Anything,
+            Expect::AnyOrder { items, .. } => return Node::AnyOrder(self.nodes(step, items)),
+            Expect::Either { alternatives, .. } => {
+                return Node::Either(alternatives.iter().map(|sequence| self.nodes(step, sequence)).collect());
+            }
+        };
+        let twin = self
+            .leaves
+            .iter()
+            .position(|leaf| leaf.step == step && same(&leaf.takes, &takes))
+            .unwrap_or(self.leaves.len());
+        self.leaves.push(Leaf {
+            step,
+            span: expect.span().clone(),
+            takes,
+            twin,
+        });
+        Node::Leaf(self.leaves.len() - 1)
+    }
+}
+
+/// Whether two leaves take the same segments, wherever they were written.
+fn same(one: &Takes, other: &Takes) -> bool {
+    match (one, other) {
+        (Takes::Segment(one), Takes::Segment(other)) => {
+            *one == SegmentPattern {
+                span: one.span.clone(),
+                ..other.clone()
+            }
+        }
+        _ => one == other,
+    }
+}
