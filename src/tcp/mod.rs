@@ -9,6 +9,8 @@
 //! Not modelled: congestion control, retransmission timers, the contents of IP options. The lab observes a real
 //! stack, it does not emulate one.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod bytes;
 mod conversation;
 mod flags;
@@ -16,6 +18,8 @@ mod lint;
 mod option;
 mod party;
 mod replay;
+#[cfg(test)]
+pub(crate) mod sample;
 mod segment;
 mod seq;
 mod state;

@@ -1,0 +1,322 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::tcp::Seq;
+use crate::tcp::arbitrary;
+use crate::tcp::sample::{client, itself, server, session};
+
+fn rules(segments: &[Segment]) -> Vec<(usize, &'static str)> {
+    lint(segments)
+        .iter()
+        .map(|violation| (violation.segment, violation.rule))
+        .collect()
+}
+
+fn with(mut segment: Segment, change: impl FnOnce(&mut Segment)) -> Segment {
+    change(&mut segment);
+    segment
+}
+
+fn window(segment: Segment, window: u16) -> Segment {
+    with(segment, |segment| segment.window = window)
+}
+
+/// The handshake, and then these.
+fn opened(then: impl IntoIterator<Item = Segment>) -> Vec<Segment> {
+    session(b"x").into_iter().take(3).chain(then).collect()
+}
+
+/// The basic session with segment `index` changed.
+fn changed(index: usize, change: impl FnOnce(&mut Segment)) -> Vec<Segment> {
+    let mut segments = session(b"Hello World!");
+    change(&mut segments[index]);
+    segments
+}
+
+#[test]
+fn each_rule_finds_its_violation_and_no_other_rule_does() {
+    let bad: Vec<(Rule, usize, Vec<Segment>)> = vec![
+        (CHECKSUM, 3, changed(3, |segment| segment.checksum = Checksum::Wrong)),
+        (RESERVED, 3, changed(3, |segment| segment.flags |= Flags::R2)),
+        (ACK_SET, 3, changed(3, |segment| segment.flags = Flags::PSH)),
+        (URGENT, 3, changed(3, |segment| segment.flags |= Flags::URG)),
+        (
+            MSS_ELSEWHERE,
+            4,
+            changed(4, |segment| segment.options.push(TcpOption::Mss(1460))),
+        ),
+        (MSS_MISSING, 1, changed(1, |segment| _ = segment.options.remove(0))),
+        (
+            OPTIONS,
+            2,
+            changed(2, |segment| segment.options.push(TcpOption::Malformed(vec![8, 1]))),
+        ),
+        (
+            OPTIONS,
+            2,
+            changed(2, |segment| {
+                segment.options.push(TcpOption::Unknown {
+                    kind: 8,
+                    data: vec![0; 4],
+                });
+            }),
+        ),
+        (
+            PADDING,
+            2,
+            changed(2, |segment| {
+                segment.options = vec![TcpOption::Nop, TcpOption::End, TcpOption::Malformed(vec![0, 7])];
+            }),
+        ),
+        (PUSH, 3, changed(3, |segment| segment.flags = Flags::ACK)),
+        (SEQUENCE, 3, opened([client("ACK", 2, 1, b"ab")])),
+        (
+            SEQUENCE,
+            3,
+            opened([with(client("ACK", 0, 1, b""), |segment| segment.seq = segment.seq - 9)]),
+        ),
+        (COUNT_ONE, 2, changed(2, |segment| segment.seq = segment.seq - 1)),
+        (COUNT_ONE, 3, opened([server("PSH ACK", 0, 1, b"ab")])),
+        (
+            COUNT_ONE,
+            4,
+            opened([client("FIN ACK", 1, 1, b""), client("ACK", 1, 1, b"")]),
+        ),
+        (
+            AFTER_FIN,
+            4,
+            opened([client("FIN ACK", 1, 1, b""), client("PSH ACK", 2, 1, b"ab")]),
+        ),
+        (ACK_SENT, 4, changed(4, |segment| segment.ack += 1)),
+        (
+            ACK_SENT,
+            1,
+            changed(1, |segment| segment.ack += 1).into_iter().take(2).collect(),
+        ),
+        (
+            ACK_BACK,
+            5,
+            opened([
+                client("PSH ACK", 1, 1, b"ab"),
+                server("ACK", 1, 3, b""),
+                server("ACK", 1, 2, b""),
+            ]),
+        ),
+        (WINDOW, 3, opened([client("PSH ACK", 1, 1, &[b'x'; 64_241])])),
+        (
+            RIGHT_EDGE,
+            4,
+            opened([
+                window(client("ACK", 1, 1, b""), 600),
+                window(client("ACK", 1, 1, b""), 599),
+            ]),
+        ),
+        (
+            RST_FOR_RST,
+            5,
+            opened([
+                server("ACK", 1, 1, b""),
+                client("RST ACK", 1, 1, b""),
+                server("RST", 1, 0, b""),
+            ]),
+        ),
+    ];
+    for rule in RULES {
+        assert!(bad.iter().any(|(known, ..)| known == rule), "no row for {rule:?}");
+    }
+    for (rule, at, segments) in bad {
+        assert_eq!(rules(&segments), [(at, rule.name)], "{rule:?}");
+    }
+}
+
+#[test]
+fn ordinary_sessions_violate_nothing() {
+    let good: Vec<(&str, Vec<Segment>)> = vec![
+        ("the basic session", session(b"Hello World!")),
+        (
+            "a closed port",
+            vec![
+                client("SYN", 0, 0, b""),
+                with(server("RST ACK", 0, 1, b""), |segment| segment.seq = Seq(0)),
+            ],
+        ),
+        (
+            "a socket connected to itself",
+            vec![
+                itself("SYN", 0, 0, b""),
+                itself("SYN ACK", 0, 1, b""),
+                itself("ACK", 1, 1, b""),
+                itself("PSH ACK", 1, 1, b"Hello"),
+                itself("ACK", 6, 6, b""),
+                itself("FIN ACK", 6, 6, b""),
+                itself("ACK", 7, 7, b""),
+            ],
+        ),
+        (
+            "a self-connection that is aborted",
+            vec![
+                itself("SYN", 0, 0, b""),
+                itself("SYN ACK", 0, 1, b""),
+                itself("ACK", 1, 1, b""),
+                itself("RST ACK", 1, 1, b""),
+            ],
+        ),
+        (
+            "keep-alives before data, after data and after the FIN, of either end",
+            opened([
+                client("ACK", 0, 1, b""),
+                server("ACK", 1, 1, b""),
+                server("ACK", 0, 1, b""),
+                client("ACK", 1, 1, b""),
+                client("PSH ACK", 1, 1, b"a"),
+                server("ACK", 1, 2, b""),
+                client("ACK", 1, 1, b""),
+                server("ACK", 1, 2, b""),
+                client("ACK", 1, 1, b"?"),
+                server("ACK", 1, 2, b""),
+                client("FIN ACK", 2, 1, b""),
+                server("ACK", 1, 3, b""),
+                client("ACK", 2, 1, b""),
+                server("ACK", 1, 3, b""),
+            ]),
+        ),
+        (
+            "a closed window and its probes",
+            opened([
+                client("PSH ACK", 1, 1, &[b'x'; 65_160 - 920]),
+                window(server("ACK", 1, 64_241, b""), 0),
+                client("ACK", 64_240, 1, b""),
+                window(server("ACK", 1, 64_241, b""), 0),
+                client("ACK", 64_241, 1, b"y"),
+                window(server("ACK", 1, 64_241, b""), 0),
+                window(server("ACK", 1, 64_241, b""), 1),
+                client("PSH ACK", 64_241, 1, b"y"),
+            ]),
+        ),
+        (
+            "a window that only rounding moves back",
+            opened([
+                window(client("ACK", 1, 1, b""), 502),
+                server("PSH ACK", 1, 1, b"abc"),
+                window(client("ACK", 1, 4, b""), 501),
+            ]),
+        ),
+        (
+            "a retransmission, and one that goes on with new data",
+            opened([
+                client("ACK", 1, 1, b"abc"),
+                client("ACK", 1, 1, b"abc"),
+                client("PSH ACK", 1, 1, b"abcdef"),
+                server("ACK", 1, 7, b""),
+            ]),
+        ),
+        (
+            "a FIN that carries the last data",
+            opened([client("FIN ACK", 1, 1, b"abc"), server("ACK", 1, 5, b"")]),
+        ),
+        (
+            "an abort of each end, of which the other did not hear",
+            opened([client("RST ACK", 1, 1, b""), server("RST ACK", 1, 1, b"")]),
+        ),
+        (
+            "a RST that answers data, not the RST before it",
+            opened([
+                client("PSH ACK", 1, 1, b"abc"),
+                client("RST ACK", 4, 1, b""),
+                server("RST", 1, 0, b""),
+            ]),
+        ),
+        (
+            "a half-open connection that is discovered (figure 9)",
+            opened([
+                client("SYN", 5_000, 0, b""),
+                server("ACK", 1, 1, b""),
+                client("RST", 1, 0, b""),
+                client("SYN", 5_000, 0, b""),
+                server("SYN ACK", 90_000, 5_001, b""),
+                client("ACK", 5_001, 90_001, b""),
+            ]),
+        ),
+        ("the middle of a session", session(b"Hello World!").split_off(5)),
+        (
+            "a SYN and SYN,ACK that are repeated",
+            vec![
+                client("SYN", 0, 0, b""),
+                client("SYN", 0, 0, b""),
+                server("SYN ACK", 0, 1, b""),
+                server("SYN ACK", 0, 1, b""),
+                client("ACK", 1, 1, b""),
+            ],
+        ),
+    ];
+    for (name, segments) in good {
+        assert_eq!(lint(&segments), [], "{name}");
+    }
+}
+
+#[test]
+fn a_window_without_a_scale_is_taken_as_it_is() {
+    let mut segments = opened([client("PSH ACK", 1, 1, &[b'x'; 600])]);
+    segments[1].options.truncate(1);
+    segments[1].window = 500;
+    assert_eq!(rules(&segments), [(3, WINDOW.name)]);
+}
+
+#[test]
+fn violations_are_told_in_relative_numbers() {
+    let mut segments = session(b"Hello World!");
+    segments[4].ack += 1;
+    assert_eq!(
+        lint(&segments)[0].detail,
+        "ACK 14 is not among what was sent, from 1 to 13"
+    );
+}
+
+#[test]
+fn a_long_stream_is_linted_across_the_wrap() {
+    let mut segments = opened([]);
+    let mut at = 1_u32;
+    for _ in 0..3 {
+        // Three gigabytes in segments that no link could carry.
+        for _ in 0..16 {
+            let mut data = client("ACK", at, 1, b"");
+            data.len = 1 << 26;
+            at = at.wrapping_add(1 << 26);
+            segments.push(data);
+            segments.push(server("ACK", 1, at, b""));
+        }
+    }
+    let found: Vec<_> = lint(&segments)
+        .into_iter()
+        .filter(|violation| violation.rule != WINDOW.name)
+        .collect();
+    assert_eq!(found, []);
+}
+
+proptest! {
+    #[test]
+    fn any_segments_can_be_linted(segments in arbitrary::segments()) {
+        lint(&segments);
+    }
+
+    #[test]
+    fn violations_do_not_depend_on_the_initial_numbers(
+        segments in arbitrary::session(),
+        client_shift: u32,
+        server_shift: u32,
+    ) {
+        let shifted: Vec<Segment> = segments
+            .iter()
+            .map(|segment| arbitrary::shifted(segment, client_shift, server_shift))
+            .collect();
+        prop_assert_eq!(lint(&segments), lint(&shifted));
+    }
+}
+
+#[test]
+fn rules_have_distinct_names() {
+    let mut names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), RULES.len());
+}
