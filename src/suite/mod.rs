@@ -148,7 +148,7 @@ impl Lab {
         match comparison {
             SnapshotComparison::NotCompared { .. } => Ok(false),
             SnapshotComparison::Matches => {
-                self.snapshots.withdraw(&scenario.name)?;
+                self.snapshots.discard_pending(&scenario.name)?;
                 Ok(false)
             }
             SnapshotComparison::Missing | SnapshotComparison::Differs { .. } => {
