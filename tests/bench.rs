@@ -315,7 +315,7 @@ fn capture_opened_in_another_thread_is_of_this_bench() -> Outcome {
 }
 
 fn host_loopback_is_used_as_it_is() -> Outcome {
-    let mut bench = Bench::host(Family::Ipv4)?;
+    let mut bench = Bench::host(Family::Ipv4, None)?;
     assert!(!bench.is_private());
     assert_eq!((bench.client_address(), bench.counters()?), (None, None));
     let Pair { listener: _listener, client, server } = Pair::connect(&bench)?;

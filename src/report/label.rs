@@ -52,6 +52,7 @@ impl Columns {
             Field::new(Role::Plain, ack, self.ack),
             Field::new(Role::Plain, format!("len {}", segment.len), self.len),
             Field::new(Role::Good, clean(&segment.payload), 0),
+            Field::new(Role::Doubt, clean(&segment.notes), 0),
         ];
         if !is_routine(&segment.options) {
             fields.push(Field::new(Role::Dim, clean(&segment.options), 0));

@@ -390,7 +390,7 @@ mod tests {
     use console::measure_text_width;
     use proptest::prelude::*;
 
-    use super::super::samples::{basic, itself, odd, theme, transcript, visible};
+    use super::super::samples::{basic, itself, odd, theme, visible};
     use super::*;
     use crate::snapshot::transcript::SegmentLine;
 
@@ -491,12 +491,15 @@ mod tests {
                 len,
                 options,
                 payload,
+                index: number,
+                notes: String::new(),
                 client,
                 server,
             })
         });
         let stream = (ends(), any::<[usize; 2]>(), text());
         let stream = stream.prop_map(|((from, to, (client, server)), [first, last], text)| Line::Stream {
+            number: first % 2000,
             first,
             last,
             from,
@@ -510,6 +513,7 @@ mod tests {
             text().prop_map(Line::Phase),
             text().prop_map(Line::Ending),
             action.prop_map(|(text, result)| Line::Action { step: 0, text, result }),
+            states().prop_map(|(client, server)| Line::States { client, server }),
             segment,
             stream,
         ]

@@ -30,7 +30,8 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// A transcript from lines such as `== data ==`, `client  send "x" -> EPIPE`, `C > S  SYN  seq 0  len 0  "x"  <mss> |
-/// SYN-SENT SYN-RECEIVED` (states that are not named stay as they were), `stream C > S 5 9 text`, `!! text`.
+/// SYN-SENT SYN-RECEIVED` (states that are not named stay as they were), `| CLOSED LISTEN` for states alone, `stream C > S
+/// 5 9 text`, `!! text`.
 pub(super) fn transcript(text: &str) -> Transcript {
     let mut states = [State::Closed; 2];
     let mut number = 0;
@@ -45,12 +46,17 @@ pub(super) fn transcript(text: &str) -> Transcript {
                 Line::Phase(title.trim_end_matches(" ==").to_owned())
             } else if let Some(ending) = line.strip_prefix("!! ") {
                 Line::Ending(ending.to_owned())
+            } else if let Some(after) = line.strip_prefix('|') {
+                name_states(after, &mut states);
+                let [client, server] = states;
+                Line::States { client, server }
             } else if let Some(stream) = line.strip_prefix("stream ") {
                 let mut words = stream[6..].splitn(3, ' ');
                 let mut count = || words.next().unwrap().parse().unwrap();
                 let (first, last) = (count(), count());
-                number = last;
+                number += 1;
                 Line::Stream {
+                    number,
                     first,
                     last,
                     from: letters[0],
@@ -78,11 +84,15 @@ pub(super) fn transcript(text: &str) -> Transcript {
     Transcript { lines }
 }
 
-fn segment(number: usize, from: Party, to: Party, text: &str, states: &mut [State; 2]) -> SegmentLine {
-    let (fields, after) = text.split_once('|').unwrap_or((text, ""));
-    for (state, name) in states.iter_mut().zip(after.split_whitespace()) {
+fn name_states(names: &str, states: &mut [State; 2]) {
+    for (state, name) in states.iter_mut().zip(names.split_whitespace()) {
         *state = State::by_name(name).unwrap();
     }
+}
+
+fn segment(number: usize, from: Party, to: Party, text: &str, states: &mut [State; 2]) -> SegmentLine {
+    let (fields, after) = text.split_once('|').unwrap_or((text, ""));
+    name_states(after, states);
     let fields: Vec<&str> = fields
         .split("  ")
         .map(str::trim)
@@ -111,6 +121,8 @@ fn segment(number: usize, from: Party, to: Party, text: &str, states: &mut [Stat
         len: value("len").unwrap_or_default(),
         options: starting('<'),
         payload: starting('"'),
+        index: number - 1,
+        notes: String::new(),
         client: states[0],
         server: states[1],
     }
@@ -122,6 +134,7 @@ pub(super) fn basic() -> Transcript {
         r#"
         == handshake ==
         server  listen
+        | CLOSED LISTEN
         client  connect
           C > S  SYN  seq 0  len 0  {SYN_OPTIONS}  | SYN-SENT SYN-RECEIVED
           S > C  SYN ACK  seq 0  ack 1  len 0  {SYN_OPTIONS}  | ESTABLISHED SYN-RECEIVED
@@ -152,6 +165,7 @@ pub(super) fn odd() -> Transcript {
     transcript(&format!(
         r#"
         server  listen backlog 1
+        | CLOSED LISTEN
           S > C  RST ACK  seq 0  ack 1  len 0  | CLOSED
           C > S  SYN ECE CWR  seq 0  len 5  "Hello"  <mss 65495, sack_ok, ts, nop, wscale, tfo 0102030405060708, kind 99 aabbccdd>  | SYN-SENT SYN-RECEIVED
         == a phase with a title that is longer than any terminal this ladder will ever be drawn for, which is a mistake ==

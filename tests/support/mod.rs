@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod mutants;
 pub mod room;
 
 use std::ffi::OsStr;
