@@ -39,31 +39,72 @@ fn main() -> ExitCode {
     let as_root = geteuid().is_root();
 
     let mut trials: Vec<Trial> = [
-        ("loopback_is_private_and_like_ethernet", loopback_is_private_and_like_ethernet as fn() -> Outcome),
-        ("settings_have_the_values_of_the_profile", settings_have_the_values_of_the_profile),
-        ("fin_is_acknowledged_at_once_over_ipv4", || fin_is_acknowledged_at_once(Family::Ipv4)),
-        ("fin_is_acknowledged_at_once_over_ipv6", || fin_is_acknowledged_at_once(Family::Ipv6)),
-        ("after_the_barrier_everything_is_captured", after_the_barrier_everything_is_captured),
+        (
+            "loopback_is_private_and_like_ethernet",
+            loopback_is_private_and_like_ethernet as fn() -> Outcome,
+        ),
+        (
+            "settings_have_the_values_of_the_profile",
+            settings_have_the_values_of_the_profile,
+        ),
+        ("fin_is_acknowledged_at_once_over_ipv4", || {
+            fin_is_acknowledged_at_once(Family::Ipv4)
+        }),
+        ("fin_is_acknowledged_at_once_over_ipv6", || {
+            fin_is_acknowledged_at_once(Family::Ipv6)
+        }),
+        (
+            "after_the_barrier_everything_is_captured",
+            after_the_barrier_everything_is_captured,
+        ),
         ("capture_and_counters_agree", capture_and_counters_agree),
-        ("window_scale_does_not_depend_on_the_host", window_scale_does_not_depend_on_the_host),
-        ("one_write_of_a_mebibyte_gives_one_transcript", one_write_of_a_mebibyte_gives_one_transcript),
+        (
+            "window_scale_does_not_depend_on_the_host",
+            window_scale_does_not_depend_on_the_host,
+        ),
+        (
+            "one_write_of_a_mebibyte_gives_one_transcript",
+            one_write_of_a_mebibyte_gives_one_transcript,
+        ),
         ("fifty_benches_work_at_once", fifty_benches_work_at_once),
-        ("lookup_follows_a_connection_through_its_states", lookup_follows_a_connection_through_its_states),
-        ("waiting_connection_is_seen_by_its_listener", waiting_connection_is_seen_by_its_listener),
+        (
+            "lookup_follows_a_connection_through_its_states",
+            lookup_follows_a_connection_through_its_states,
+        ),
+        (
+            "waiting_connection_is_seen_by_its_listener",
+            waiting_connection_is_seen_by_its_listener,
+        ),
         ("destroy_all_leaves_no_socket", destroy_all_leaves_no_socket),
-        ("capture_opened_in_another_thread_is_of_this_bench", capture_opened_in_another_thread_is_of_this_bench),
-        ("namespaces_end_though_sockets_were_retransmitting", namespaces_end_though_sockets_were_retransmitting),
+        (
+            "capture_opened_in_another_thread_is_of_this_bench",
+            capture_opened_in_another_thread_is_of_this_bench,
+        ),
+        (
+            "namespaces_end_though_sockets_were_retransmitting",
+            namespaces_end_though_sockets_were_retransmitting,
+        ),
         ("doctor_finds_this_machine_fit", doctor_finds_this_machine_fit),
     ]
     .into_iter()
     .map(|(name, claim)| trial(name, forbidden.as_deref(), claim))
     .collect();
-    trials.push(trial("host_loopback_is_used_as_it_is", None, host_loopback_is_used_as_it_is));
-    trials.push(trial("capture_on_the_host_needs_a_permission", as_root.then_some("root may capture"), || {
-        capture_on_the_host_needs_a_permission()
-    }));
+    trials.push(trial(
+        "host_loopback_is_used_as_it_is",
+        None,
+        host_loopback_is_used_as_it_is,
+    ));
+    trials.push(trial(
+        "capture_on_the_host_needs_a_permission",
+        as_root.then_some("root may capture"),
+        capture_on_the_host_needs_a_permission,
+    ));
     let no_other_user = (!as_root).then_some("only root can become another user");
-    trials.push(trial("all_of_this_works_for_nobody", no_other_user, all_of_this_works_for_nobody));
+    trials.push(trial(
+        "all_of_this_works_for_nobody",
+        no_other_user,
+        all_of_this_works_for_nobody,
+    ));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -72,12 +113,19 @@ fn trial(name: &str, impossible: Option<&str>, claim: fn() -> Outcome) -> Trial 
     if let Some(reason) = impossible {
         eprintln!("NOT TRIED: {name}: {reason}");
     }
-    let run = move || thread::spawn(claim).join().unwrap_or_else(|panic| Err(panic_text(panic.as_ref()).into()));
+    let run = move || {
+        thread::spawn(claim)
+            .join()
+            .unwrap_or_else(|panic| Err(panic_text(panic.as_ref()).into()))
+    };
     Trial::test(name, run).with_ignored_flag(impossible.is_some())
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("panicked").to_owned()
 }
 
@@ -96,7 +144,11 @@ fn loopback_is_private_and_like_ethernet() -> Outcome {
     assert_eq!(elsewhere.join().expect("no panic")?, io::ErrorKind::ConnectionRefused);
 
     let interfaces = fs::read_to_string("/proc/thread-self/net/dev")?;
-    let names: Vec<_> = interfaces.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim()).collect();
+    let names: Vec<_> = interfaces
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name.trim())
+        .collect();
     assert_eq!(names.iter().filter(|name| **name == "lo").count(), 1, "{names:?}");
     pair.client.write_all(&[b'x'; 5000])?;
     let info = bench::tcp_info(pair.client.as_fd())?;
@@ -120,7 +172,10 @@ fn settings_have_the_values_of_the_profile() -> Outcome {
 }
 
 fn fin_is_acknowledged_at_once(family: Family) -> Outcome {
-    let settings = BenchSettings { family, ..BenchSettings::default() };
+    let settings = BenchSettings {
+        family,
+        ..BenchSettings::default()
+    };
     let mut bench = Bench::open(&settings)?;
     let mut wire = Wire::open(&bench)?;
     let mut pair = Pair::connect(&bench)?;
@@ -146,7 +201,11 @@ fn after_the_barrier_everything_is_captured() -> Outcome {
         bench.barrier()?;
         // The datagram is the last that the capture shows, and everything sent before it stands before it.
         let (segments, datagrams) = wire.drain()?;
-        assert_eq!((segments.first().map(|seen| seen.len), datagrams), (Some(12), 1), "round {round}");
+        assert_eq!(
+            (segments.first().map(|seen| seen.len), datagrams),
+            (Some(12), 1),
+            "round {round}"
+        );
         wire.settle(&mut bench)?;
     }
     Ok(())
@@ -165,7 +224,11 @@ fn capture_and_counters_agree() -> Outcome {
     }
     let counters = bench.counters()?.ok_or("a private bench counts")?;
     assert_eq!((counters.in_segs, counters.out_segs), (seen, seen), "{counters:?}");
-    assert_eq!((counters.retrans_segs, counters.in_errs, counters.out_rsts), (0, 0, 20), "{counters:?}");
+    assert_eq!(
+        (counters.retrans_segs, counters.in_errs, counters.out_rsts),
+        (0, 0, 20),
+        "{counters:?}"
+    );
     let stats = wire.live.stats()?;
     assert_eq!((stats.dropped, stats.interface_dropped), (0, 0), "{stats:?}");
     assert_eq!(stats.received, stats.copies * stats.read, "{stats:?}");
@@ -196,16 +259,31 @@ fn one_write_of_a_mebibyte_gives_one_transcript() -> Outcome {
             assert_eq!(pair.client.write(&vec![b'x'; 1 << 20])?, 1 << 20, "taken by one write");
             let segments = wire.settle(&mut bench)?;
             let stats = wire.live.stats()?;
-            assert_eq!((stats.dropped, stats.received), (0, stats.copies * stats.read), "{stats:?}");
-            let payload: u64 = segments.iter().filter(|seen| seen.from_client).map(|seen| u64::from(seen.len)).sum();
+            assert_eq!(
+                (stats.dropped, stats.received),
+                (0, stats.copies * stats.read),
+                "{stats:?}"
+            );
+            let payload: u64 = segments
+                .iter()
+                .filter(|seen| seen.from_client)
+                .map(|seen| u64::from(seen.len))
+                .sum();
             assert_eq!(payload, 1 << 20, "all of it is on the wire though nobody reads");
             assert!(segments.iter().all(|seen| seen.window > 0), "no zero window");
-            Ok(segments.iter().map(|seen| format!("{seen} win {}\n", seen.window)).collect())
+            Ok(segments
+                .iter()
+                .map(|seen| format!("{seen} win {}\n", seen.window))
+                .collect())
         });
         transcripts.insert(transcript.join().map_err(|panic| panic_text(panic.as_ref()))??);
     }
-    if let Ok(d)=std::env::var("DUMP") { for (i,t) in transcripts.iter().enumerate() { fs::write(format!("{d}/{i}"), t)?; } }
-    assert_eq!(transcripts.len(), 1, "{:?}", transcripts.iter().map(String::len).collect::<Vec<_>>());
+    assert_eq!(
+        transcripts.len(),
+        1,
+        "{:?}",
+        transcripts.iter().map(String::len).collect::<Vec<_>>()
+    );
     Ok(())
 }
 
@@ -216,7 +294,7 @@ fn fifty_benches_work_at_once() -> Outcome {
         .map(|_| {
             let all_open = Arc::clone(&all_open);
             thread::spawn(move || -> Result<usize, Failed> {
-                let opened = Bench::open(&BenchSettings::default()).and_then(|bench| Ok((Wire::open(&bench), bench)));
+                let opened = Bench::open(&BenchSettings::default()).map(|bench| (Wire::open(&bench), bench));
                 all_open.wait();
                 let (wire, mut bench) = opened?;
                 let mut wire = wire?;
@@ -241,24 +319,43 @@ fn lookup_follows_a_connection_through_its_states() -> Outcome {
 }
 
 fn follow_a_connection(family: Family) -> Outcome {
-    let mut bench = Bench::open(&BenchSettings { family, ..BenchSettings::default() })?;
+    let mut bench = Bench::open(&BenchSettings {
+        family,
+        ..BenchSettings::default()
+    })?;
     let (server, client) = (bench.server_address(), bench.client_address().ok_or("a fixed port")?);
     let states = |bench: &mut Bench| -> Result<(Option<State>, Option<State>), BenchError> {
-        Ok((bench.lookup(client, server)?.map(|it| it.state), bench.lookup(server, client)?.map(|it| it.state)))
+        Ok((
+            bench.lookup(client, server)?.map(|it| it.state),
+            bench.lookup(server, client)?.map(|it| it.state),
+        ))
     };
     assert_eq!(states(&mut bench)?, (None, None));
     assert_eq!(bench.lookup_listener(server)?, None);
-    let Pair { listener, client: client_socket, server: server_socket } = Pair::connect(&bench)?;
+    let Pair {
+        listener,
+        client: client_socket,
+        server: server_socket,
+    } = Pair::connect(&bench)?;
     let listening = bench.lookup_listener(server)?.ok_or("listening")?;
-    assert_eq!((listening.state, listening.send_queue, listening.receive_queue), (State::Listen, 128, 0));
-    assert_eq!(states(&mut bench)?, (Some(State::Established), Some(State::Established)));
+    assert_eq!(
+        (listening.state, listening.send_queue, listening.receive_queue),
+        (State::Listen, 128, 0)
+    );
+    assert_eq!(
+        states(&mut bench)?,
+        (Some(State::Established), Some(State::Established))
+    );
     // An address that is only listened to has no connection.
     assert_eq!(bench.lookup(server, SocketAddr::new(client.ip(), 1))?, None);
 
     (&client_socket).write_all(b"Hello World!")?;
     bench.barrier()?;
     let reader = bench.lookup(server, client)?.ok_or("established")?;
-    assert_eq!((reader.receive_queue, reader.local, reader.remote), (12, server, client));
+    assert_eq!(
+        (reader.receive_queue, reader.local, reader.remote),
+        (12, server, client)
+    );
     let info = reader.info.ok_or("with counters")?;
     assert_eq!((info.bytes_received, info.bytes_sent), (12, 0), "{info:?}");
     (&server_socket).read_exact(&mut [0; 12])?;
@@ -267,12 +364,20 @@ fn follow_a_connection(family: Family) -> Outcome {
     bench.barrier()?;
     assert_eq!(states(&mut bench)?, (Some(State::FinWait2), Some(State::CloseWait)));
     drop(client_socket);
-    let orphan = bench.lookup(client, server)?.ok_or("FIN-WAIT-2 outlives its descriptor")?;
-    assert_eq!((orphan.state, orphan.timer, orphan.inode), (State::FinWait2, Some(Timer::TimeWait), 0));
+    let orphan = bench
+        .lookup(client, server)?
+        .ok_or("FIN-WAIT-2 outlives its descriptor")?;
+    assert_eq!(
+        (orphan.state, orphan.timer, orphan.inode),
+        (State::FinWait2, Some(Timer::TimeWait), 0)
+    );
     drop(server_socket);
     bench.barrier()?;
     assert_eq!(states(&mut bench)?, (Some(State::TimeWait), None));
-    assert_eq!(bench.lookup(client, server)?.and_then(|it| it.timer), Some(Timer::TimeWait));
+    assert_eq!(
+        bench.lookup(client, server)?.and_then(|it| it.timer),
+        Some(Timer::TimeWait)
+    );
     drop(listener);
     assert_eq!(bench.lookup_listener(server)?, None);
     Ok(())
@@ -300,13 +405,18 @@ fn destroy_all_leaves_no_socket() -> Outcome {
     assert_eq!(bench.dump()?, []);
     // Aborted itself, or reset by its peer that was destroyed first.
     let error = pair.client.read(&mut [0; 1]).unwrap_err().kind();
-    assert!(matches!(error, io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset), "{error}");
+    assert!(
+        matches!(error, io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset),
+        "{error}"
+    );
     Ok(())
 }
 
 fn capture_opened_in_another_thread_is_of_this_bench() -> Outcome {
     let mut bench = Bench::open(&BenchSettings::default())?;
-    let live = thread::spawn(|| Live::open(None)).join().map_err(|panic| panic_text(panic.as_ref()))??;
+    let live = thread::spawn(|| Live::open(None))
+        .join()
+        .map_err(|panic| panic_text(panic.as_ref()))??;
     let mut wire = Wire::of(live, &bench);
     let _pair = Pair::connect(&bench)?;
     assert_eq!(wire.settle(&mut bench)?.len(), 3);
@@ -318,7 +428,11 @@ fn host_loopback_is_used_as_it_is() -> Outcome {
     let mut bench = Bench::host(Family::Ipv4, None)?;
     assert!(!bench.is_private());
     assert_eq!((bench.client_address(), bench.counters()?), (None, None));
-    let Pair { listener: _listener, client, server } = Pair::connect(&bench)?;
+    let Pair {
+        listener: _listener,
+        client,
+        server,
+    } = Pair::connect(&bench)?;
     bench.barrier()?;
     let (here, there) = (client.local_addr()?, server.local_addr()?);
     assert_eq!(bench.lookup(here, there)?.map(|it| it.state), Some(State::Established));
@@ -330,7 +444,10 @@ fn host_loopback_is_used_as_it_is() -> Outcome {
         client.shutdown(Shutdown::Write)?;
         bench.barrier()?;
         let (segments, datagrams) = wire.drain()?;
-        assert_eq!((segments.first().map(Seen::to_string), datagrams), (Some("C FA 0".to_owned()), 1));
+        assert_eq!(
+            (segments.first().map(Seen::to_string), datagrams),
+            (Some("C FA 0".to_owned()), 1)
+        );
         let stats = wire.live.stats()?;
         assert_eq!(stats.received, stats.copies * stats.read, "{stats:?}");
     }
@@ -360,7 +477,11 @@ fn doctor_finds_this_machine_fit() -> Outcome {
 /// fifth bench can be opened only when an earlier one has ended.
 fn namespaces_end_though_sockets_were_retransmitting() -> Outcome {
     let status = Command::new(std::env::current_exe()?).arg(TEARDOWN_PROGRAM).output()?;
-    if status.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&status.stderr).into_owned().into()) }
+    if status.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&status.stderr).into_owned().into())
+    }
 }
 
 fn teardown_program() -> ExitCode {
@@ -392,7 +513,11 @@ fn teardown_program() -> ExitCode {
 
 fn leave_a_retransmitting_socket() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let bench = Bench::open(&BenchSettings::default())?;
-    let Pair { listener: _listener, client, server: _server } = Pair::connect(&bench)?;
+    let Pair {
+        listener: _listener,
+        client,
+        server: _server,
+    } = Pair::connect(&bench)?;
     let client = Socket::from(client);
     // BPF_RET | BPF_K with 0: what comes in is dropped.
     client.attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])?;
@@ -408,13 +533,30 @@ fn all_of_this_works_for_nobody() -> Outcome {
     let program = folder.path().join("bench");
     fs::copy(std::env::current_exe()?, &program)?;
     let output = Command::new("setpriv")
-        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--bounding-set", "-all"])
+        .args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--no-new-privs",
+            "--bounding-set",
+            "-all",
+        ])
         .arg(&program)
         .current_dir("/")
         .output()?;
-    let shown = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let shown = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     println!("--- as nobody ---\n{shown}--- end ---");
-    if output.status.success() { Ok(()) } else { Err(shown.into()) }
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(shown.into())
+    }
 }
 
 // --- what the trials use ---
@@ -431,7 +573,11 @@ impl Pair {
         let listener = TcpListener::bind(bench.server_address())?;
         let client = connect(bench)?;
         let (server, _) = listener.accept()?;
-        Ok(Pair { listener, client, server })
+        Ok(Pair {
+            listener,
+            client,
+            server,
+        })
     }
 }
 
@@ -458,7 +604,11 @@ impl Wire {
     }
 
     fn of(live: Live, bench: &Bench) -> Wire {
-        Wire { live, server_port: bench.server_address().port(), datagrams: 0 }
+        Wire {
+            live,
+            server_port: bench.server_address().port(),
+            datagrams: 0,
+        }
     }
 
     /// All segments until the capture shows nothing new behind a barrier.
@@ -500,21 +650,32 @@ struct Seen {
 impl Seen {
     fn decode(frame: &[u8], server_port: u16) -> Result<Option<Seen>, Failed> {
         let packet = SlicedPacket::from_ethernet(frame)?;
-        let Some(TransportSlice::Tcp(tcp)) = packet.transport else { return Ok(None) };
+        let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
+            return Ok(None);
+        };
         let destination: IpAddr = match packet.net {
             Some(NetSlice::Ipv4(ip)) => ip.header().destination_addr().into(),
             Some(NetSlice::Ipv6(ip)) => ip.header().destination_addr().into(),
             _ => Ipv4Addr::UNSPECIFIED.into(),
         };
         assert!(destination.is_loopback());
-        let flags = [(tcp.syn(), 'S'), (tcp.fin(), 'F'), (tcp.rst(), 'R'), (tcp.psh(), 'P'), (tcp.ack(), 'A')];
+        let flags = [
+            (tcp.syn(), 'S'),
+            (tcp.fin(), 'F'),
+            (tcp.rst(), 'R'),
+            (tcp.psh(), 'P'),
+            (tcp.ack(), 'A'),
+        ];
         let window_scale = tcp.options_iterator().find_map(|option| match option {
             Ok(etherparse::TcpOptionElement::WindowScale(scale)) => Some(scale),
             _ => None,
         });
         Ok(Some(Seen {
             from_client: tcp.destination_port() == server_port,
-            flags: flags.into_iter().filter_map(|(set, letter)| set.then_some(letter)).collect(),
+            flags: flags
+                .into_iter()
+                .filter_map(|(set, letter)| set.then_some(letter))
+                .collect(),
             len: tcp.payload().len() as u32,
             window: tcp.window_size(),
             window_scale,
@@ -524,6 +685,12 @@ impl Seen {
 
 impl std::fmt::Display for Seen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", if self.from_client { 'C' } else { 'S' }, self.flags, self.len)
+        write!(
+            f,
+            "{} {} {}",
+            if self.from_client { 'C' } else { 'S' },
+            self.flags,
+            self.len
+        )
     }
 }

@@ -34,7 +34,11 @@ impl Barrier {
         let address = socket.local_addr()?;
         socket.connect(address)?;
         socket.set_nonblocking(true)?;
-        Ok(Barrier { socket, address, count: 0 })
+        Ok(Barrier {
+            socket,
+            address,
+            count: 0,
+        })
     }
 
     /// The port that the datagrams come from and go to.
@@ -93,7 +97,10 @@ mod tests {
         let mut barrier = Barrier::bind(0)?;
         barrier.socket.send(&7_u64.to_be_bytes())?;
         barrier.pass()?;
-        assert_eq!(barrier.socket.recv(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(
+            barrier.socket.recv(&mut [0; 8]).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
         Ok(())
     }
 }

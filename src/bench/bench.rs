@@ -1,9 +1,10 @@
 //! The bench itself: where a conversation takes place, and the addresses that it uses there.
 
+use std::fs;
 use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_setaffinity, unshare};
@@ -12,12 +13,9 @@ use thiserror::Error;
 
 use super::barrier::Barrier;
 use super::enter::{EnterError, EnterStep};
-use super::sys::{Interface, Offload};
+use super::link::set_up_loopback;
 use super::{Counters, SocketDiag, SocketInfo, route, sysctl};
 use crate::scenario::Family;
-
-/// The name of the interface on which every conversation takes place.
-pub const LOOPBACK: &str = "lo";
 
 /// The server's port in a private bench.
 const SERVER_PORT: u16 = 7000;
@@ -41,7 +39,11 @@ pub struct BenchSettings {
 
 impl Default for BenchSettings {
     fn default() -> BenchSettings {
-        BenchSettings { family: Family::Ipv4, quickack: true, mtu: 1500 }
+        BenchSettings {
+            family: Family::Ipv4,
+            quickack: true,
+            mtu: 1500,
+        }
     }
 }
 
@@ -62,7 +64,8 @@ pub enum BenchError {
     /// A setting could not be written.
     #[error(
         "the setting net/{name} could not be set to \"{value}\": {source}\n\
-         {}", sysctl_remedy(source)
+         {}",
+        sysctl_remedy(source)
     )]
     Sysctl {
         /// The setting's file below `/proc/sys/net`.
@@ -82,13 +85,17 @@ pub enum BenchError {
     )]
     NoIpv6(#[source] io::Error),
     /// The port that the user wants belongs to somebody else.
-    #[error("port {port} is in use on this host\nName another one with --port, or leave the option out: a free one is then taken.")]
+    #[error(
+        "port {port} is in use on this host\nName another one with --port, or leave the option out: a free one is then taken."
+    )]
     PortInUse {
         /// The port.
         port: u16,
     },
     /// The port that the user wants is for privileged programs only.
-    #[error("port {port} may not be used by an unprivileged program (ip_unprivileged_port_start)\nName one from 1024 on with --port.")]
+    #[error(
+        "port {port} may not be used by an unprivileged program (ip_unprivileged_port_start)\nName one from 1024 on with --port."
+    )]
     PortReserved {
         /// The port.
         port: u16,
@@ -116,8 +123,12 @@ fn sysctl_remedy(error: &io::Error) -> &'static str {
             "/proc/sys is mounted read-only, as in a container. Start the container with --privileged, or with \
              --security-opt systempaths=unconfined --security-opt seccomp=unconfined --security-opt apparmor=unconfined."
         }
-        Some(libc::ENOENT) => "This kernel is too old for tcplab (4.19 is the oldest), or was built without this part of TCP.",
-        Some(libc::EACCES | libc::EPERM) => "Something denies the owner of the namespace its rights: see tcplab doctor.",
+        Some(libc::ENOENT) => {
+            "This kernel is too old for tcplab (4.19 is the oldest), or was built without this part of TCP."
+        }
+        Some(libc::EACCES | libc::EPERM) => {
+            "Something denies the owner of the namespace its rights: see tcplab doctor."
+        }
         _ => "See tcplab doctor.",
     }
 }
@@ -190,7 +201,10 @@ impl Bench {
         let server = free.map_err(|source| match (address, port) {
             (_, Some(port)) if source.kind() == io::ErrorKind::AddrInUse => BenchError::PortInUse { port },
             (_, Some(port)) if source.kind() == io::ErrorKind::PermissionDenied => BenchError::PortReserved { port },
-            (IpAddr::V4(_), _) => BenchError::Loopback { step: "bind to 127.0.0.1", source },
+            (IpAddr::V4(_), _) => BenchError::Loopback {
+                step: "bind to 127.0.0.1",
+                source,
+            },
             (IpAddr::V6(_), _) => BenchError::NoIpv6(source),
         })?;
         Ok(Bench {
@@ -290,7 +304,7 @@ impl Bench {
     ///
     /// [`BenchError::SocketDiag`] when the sockets cannot be listed. That one of them cannot be destroyed is no error.
     pub fn destroy_all(&mut self) -> Result<(), BenchError> {
-        if self.private {
+        if self.private && sockets_in_use() {
             for socket in self.dump()? {
                 // It may have gone by itself meanwhile, and old kernels cannot destroy every kind; the namespace then lives on
                 // until the socket's timers give up.
@@ -321,6 +335,21 @@ impl Drop for Bench {
     }
 }
 
+/// Whether the namespace has TCP sockets other than in TIME-WAIT, which do not keep it alive. Asking this first spares most
+/// runs the walk through the kernel's hash table, whose size depends on the machine.
+fn sockets_in_use() -> bool {
+    // sockstat(5): `TCP: inuse 1 orphan 0 tw 0 …`, `TCP6: inuse 0`.
+    let none_in = |path: &str, line_start: &str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines()
+            .find_map(|line| line.strip_prefix(line_start))
+            .is_some_and(|rest| rest.split(' ').next() == Some("0"))
+    };
+    !(none_in("/proc/thread-self/net/sockstat", "TCP: inuse ")
+        && (none_in("/proc/thread-self/net/sockstat6", "TCP6: inuse ")
+            || !Path::new("/proc/thread-self/net/sockstat6").exists()))
+}
+
 fn loopback(family: Family) -> IpAddr {
     match family {
         Family::Ipv4 => Ipv4Addr::LOCALHOST.into(),
@@ -334,7 +363,9 @@ fn pin_to_one_cpu() -> Result<usize, BenchError> {
     let this_thread = Pid::from_raw(0);
     let affinity = |errno: nix::errno::Errno| BenchError::Affinity(errno.into());
     let allowed = sched_getaffinity(this_thread).map_err(affinity)?;
-    let cpus: Vec<usize> = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false)).collect();
+    let cpus: Vec<usize> = (0..CpuSet::count())
+        .filter(|&cpu| allowed.is_set(cpu).unwrap_or(false))
+        .collect();
     let cpu = *NEXT
         .fetch_add(1, Ordering::Relaxed)
         .checked_rem(cpus.len())
@@ -345,20 +376,4 @@ fn pin_to_one_cpu() -> Result<usize, BenchError> {
     one.set(cpu).map_err(affinity)?;
     sched_setaffinity(this_thread, &one).map_err(affinity)?;
     Ok(cpu)
-}
-
-fn set_up_loopback(mtu: u16) -> Result<(), BenchError> {
-    let step = |step: &'static str| move |source: io::Error| BenchError::Loopback { step, source };
-    // Any socket of the namespace will do for the configuration calls; bind needs no interface that is up.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(step("open a socket"))?;
-    let mut interface = Interface::named(LOOPBACK, socket.as_fd());
-    interface.set_mtu(mtu).map_err(step("set the MTU"))?;
-    for (offload, name) in [
-        (Offload::Tso, "switch TCP segmentation offload off"),
-        (Offload::Gso, "switch generic segmentation offload off"),
-        (Offload::Gro, "switch generic receive offload off"),
-    ] {
-        interface.switch_off(offload).map_err(step(name))?;
-    }
-    interface.bring_up().map_err(step("bring it up"))
 }

@@ -51,7 +51,10 @@ impl Counters {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
         let (names, values) = (lines.next()?, lines.next()?);
         let value_of = |wanted: &str| {
-            let (_, value) = names.split(' ').zip(values.split(' ')).find(|(name, _)| *name == wanted)?;
+            let (_, value) = names
+                .split(' ')
+                .zip(values.split(' '))
+                .find(|(name, _)| *name == wanted)?;
             value.parse().ok()
         };
         Some(Counters {
@@ -74,8 +77,14 @@ mod tests {
         let text = "Ip: Forwarding InSegs\nIp: 1 99\n\
                     Tcp: RtoMin MaxConn InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors Later\n\
                     Tcp: 200 -1 1 2 3 4 5 6 7\n";
-        let counters =
-            Counters { in_segs: 1, out_segs: 2, retrans_segs: 3, in_errs: 4, out_rsts: 5, in_csum_errors: 6 };
+        let counters = Counters {
+            in_segs: 1,
+            out_segs: 2,
+            retrans_segs: 3,
+            in_errs: 4,
+            out_rsts: 5,
+            in_csum_errors: 6,
+        };
         assert_eq!(Counters::parse(text), Some(counters));
         assert_eq!(counters.since(counters), Counters::default());
     }

@@ -48,7 +48,9 @@ impl Facts {
     pub(super) fn gather() -> Facts {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let of_status = |key: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+            let value = status
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
             value.trim().parse().ok()
         };
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -59,7 +61,9 @@ impl Facts {
             unprivileged_userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone"),
             apparmor_restricts: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             seccomp: of_status("Seccomp"),
-            container: ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists())
+            container: ["/.dockerenv", "/run/.containerenv"]
+                .iter()
+                .any(|path| Path::new(path).exists())
                 || env::var_os("container").is_some(),
             chrooted: !mounts.is_empty() && !shows_root_mount(&mounts),
             root: nix::unistd::geteuid().is_root(),
@@ -114,7 +118,9 @@ pub(super) fn diagnose(step: EnterStep, errno: Errno, facts: &Facts) -> Diagnosi
             "the process is in a chroot, and the kernel lets no process in a chroot make a user namespace.",
             "run tcplab outside of the chroot, or as root with CAP_SYS_ADMIN.",
         ),
-        _ if denied && !facts.root && facts.apparmor_restricts.is_some_and(|value| value != 0) => apparmor(&facts.program),
+        _ if denied && !facts.root && facts.apparmor_restricts.is_some_and(|value| value != 0) => {
+            apparmor(&facts.program)
+        }
         (_, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) if facts.container => container(facts),
         (UidMap, Errno::EPERM) if facts.root => says(
             "this root has no capability CAP_SETFCAP, without which root cannot be mapped into a user namespace.",
@@ -141,13 +147,18 @@ pub(super) fn diagnose(step: EnterStep, errno: Errno, facts: &Facts) -> Diagnosi
 }
 
 fn says(cause: impl Into<String>, remedy: impl Into<String>) -> Diagnosis {
-    Diagnosis { cause: cause.into(), remedy: remedy.into() }
+    Diagnosis {
+        cause: cause.into(),
+        remedy: remedy.into(),
+    }
 }
 
 fn limit(kind: &str, max: Option<u64>) -> Diagnosis {
     let max = max.map_or_else(|| "unknown".to_owned(), |max| max.to_string());
     says(
-        format!("the limit of namespaces is reached: user.max_{kind}_namespaces is {max}, here or in a surrounding namespace."),
+        format!(
+            "the limit of namespaces is reached: user.max_{kind}_namespaces is {max}, here or in a surrounding namespace."
+        ),
         format!(
             "run fewer scenarios at once, wait a second (namespaces end with a delay), or raise the limit: \
              sudo sysctl -w user.max_{kind}_namespaces=15000"
@@ -176,7 +187,11 @@ fn apparmor(program: &Path) -> Diagnosis {
 }
 
 fn container(facts: &Facts) -> Diagnosis {
-    let sandbox = if facts.seccomp == Some(2) { "seccomp filter" } else { "configuration" };
+    let sandbox = if facts.seccomp == Some(2) {
+        "seccomp filter"
+    } else {
+        "configuration"
+    };
     says(
         format!("the container's {sandbox} forbids namespaces."),
         "start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
@@ -193,60 +208,147 @@ mod tests {
     fn every_known_refusal_has_its_cause_and_remedy() {
         use EnterStep::{NetworkNamespace, SetGroups, UidMap, UserNamespace};
         let none = Facts::default;
-        let apparmor = || Facts { apparmor_restricts: Some(1), program: "/usr/bin/tcplab".into(), ..none() };
+        let apparmor = || Facts {
+            apparmor_restricts: Some(1),
+            program: "/usr/bin/tcplab".into(),
+            ..none()
+        };
         let rows = [
-            (UserNamespace, Errno::EINVAL, Facts { threads: Some(3), ..none() }, "3 threads", "first in main()"),
-            (UserNamespace, Errno::EINVAL, Facts { threads: Some(1), ..none() }, "CONFIG_USER_NS", "as root"),
+            (
+                UserNamespace,
+                Errno::EINVAL,
+                Facts {
+                    threads: Some(3),
+                    ..none()
+                },
+                "3 threads",
+                "first in main()",
+            ),
+            (
+                UserNamespace,
+                Errno::EINVAL,
+                Facts {
+                    threads: Some(1),
+                    ..none()
+                },
+                "CONFIG_USER_NS",
+                "as root",
+            ),
             (
                 UserNamespace,
                 Errno::ENOSPC,
-                Facts { max_user_namespaces: Some(0), ..none() },
+                Facts {
+                    max_user_namespaces: Some(0),
+                    ..none()
+                },
                 "switched off",
                 "sysctl -w user.max_user_namespaces=15000",
             ),
             (
                 UserNamespace,
                 Errno::ENOSPC,
-                Facts { max_user_namespaces: Some(9), ..none() },
+                Facts {
+                    max_user_namespaces: Some(9),
+                    ..none()
+                },
                 "max_user_namespaces is 9",
                 "raise the limit",
             ),
             (
                 NetworkNamespace,
                 Errno::ENOSPC,
-                Facts { max_net_namespaces: Some(0), ..none() },
+                Facts {
+                    max_net_namespaces: Some(0),
+                    ..none()
+                },
                 "switched off",
                 "user.max_net_namespaces=15000",
             ),
             (
                 NetworkNamespace,
                 Errno::ENOSPC,
-                Facts { max_net_namespaces: Some(7), ..none() },
+                Facts {
+                    max_net_namespaces: Some(7),
+                    ..none()
+                },
                 "max_net_namespaces is 7",
                 "raise the limit",
             ),
             (
                 UserNamespace,
                 Errno::EPERM,
-                Facts { unprivileged_userns_clone: Some(0), ..none() },
+                Facts {
+                    unprivileged_userns_clone: Some(0),
+                    ..none()
+                },
                 "Debian",
                 "sysctl -w kernel.unprivileged_userns_clone=1",
             ),
-            (UserNamespace, Errno::EPERM, Facts { chrooted: true, ..none() }, "chroot", "outside of the chroot"),
-            (SetGroups, Errno::EACCES, apparmor(), "AppArmor", "profile tcplab \"/usr/bin/tcplab\""),
+            (
+                UserNamespace,
+                Errno::EPERM,
+                Facts {
+                    chrooted: true,
+                    ..none()
+                },
+                "chroot",
+                "outside of the chroot",
+            ),
+            (
+                SetGroups,
+                Errno::EACCES,
+                apparmor(),
+                "AppArmor",
+                "profile tcplab \"/usr/bin/tcplab\"",
+            ),
             (UidMap, Errno::EPERM, apparmor(), "AppArmor", "apparmor_parser -r"),
-            (UserNamespace, Errno::EACCES, apparmor(), "AppArmor", "apparmor_restrict_unprivileged_userns=0"),
+            (
+                UserNamespace,
+                Errno::EACCES,
+                apparmor(),
+                "AppArmor",
+                "apparmor_restrict_unprivileged_userns=0",
+            ),
             (NetworkNamespace, Errno::EPERM, apparmor(), "AppArmor", "userns,"),
             (
                 UserNamespace,
                 Errno::EPERM,
-                Facts { container: true, seccomp: Some(2), root: true, ..none() },
+                Facts {
+                    container: true,
+                    seccomp: Some(2),
+                    root: true,
+                    ..none()
+                },
                 "container's seccomp filter",
                 "seccomp=unconfined",
             ),
-            (UserNamespace, Errno::ENOSYS, Facts { container: true, ..none() }, "container's", "--privileged"),
-            (UidMap, Errno::EPERM, Facts { root: true, ..none() }, "CAP_SETFCAP", "ordinary user"),
-            (UserNamespace, Errno::EPERM, Facts { seccomp: Some(2), ..none() }, "sandbox", "RestrictNamespaces=no"),
+            (
+                UserNamespace,
+                Errno::ENOSYS,
+                Facts {
+                    container: true,
+                    ..none()
+                },
+                "container's",
+                "--privileged",
+            ),
+            (
+                UidMap,
+                Errno::EPERM,
+                Facts { root: true, ..none() },
+                "CAP_SETFCAP",
+                "ordinary user",
+            ),
+            (
+                UserNamespace,
+                Errno::EPERM,
+                Facts {
+                    seccomp: Some(2),
+                    ..none()
+                },
+                "sandbox",
+                "RestrictNamespaces=no",
+            ),
             (NetworkNamespace, Errno::EPERM, none(), "no right", "bench::enter()"),
             (SetGroups, Errno::EACCES, none(), "security module", "setcap"),
             (UserNamespace, Errno::ENOMEM, none(), "unknown", "tcplab doctor"),

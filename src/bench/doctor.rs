@@ -53,18 +53,31 @@ pub struct Probe {
 impl Probe {
     /// It works.
     pub fn works(name: &'static str, detail: impl Into<String>) -> Probe {
-        Probe { name, status: Status::Works, detail: detail.into(), remedy: None }
+        Probe {
+            name,
+            status: Status::Works,
+            detail: detail.into(),
+            remedy: None,
+        }
     }
 
     /// It does not work; `status` says how bad that is.
     pub fn failed(name: &'static str, status: Status, detail: impl Into<String>) -> Probe {
-        Probe { name, status, detail: detail.into(), remedy: None }
+        Probe {
+            name,
+            status,
+            detail: detail.into(),
+            remedy: None,
+        }
     }
 
     /// With a remedy.
     #[must_use]
     pub fn with_remedy(self, remedy: impl Into<String>) -> Probe {
-        Probe { remedy: Some(remedy.into()), ..self }
+        Probe {
+            remedy: Some(remedy.into()),
+            ..self
+        }
     }
 }
 
@@ -73,26 +86,46 @@ impl Probe {
 pub fn probe(entered: &Result<(), EnterError>) -> Vec<Probe> {
     let mut probes = vec![kernel(), processors()];
     if let Err(error) = entered {
-        let denied = format!("{}: {}. {}", error.step.name(), error.errno.desc(), error.diagnosis.cause);
+        let denied = format!(
+            "{}: {}. {}",
+            error.step.name(),
+            error.errno.desc(),
+            error.diagnosis.cause
+        );
         probes.push(
             Probe::failed("private loopback", Status::Missing, denied).with_remedy(error.diagnosis.remedy.clone()),
         );
         return probes;
     }
     probes.push(private_loopback());
-    probes.push(in_bench("IPv6", Family::Ipv6, Status::Degraded, |_| Ok("::1 is there".to_owned())));
+    probes.push(in_bench("IPv6", Family::Ipv6, Status::Degraded, |_| {
+        Ok("::1 is there".to_owned())
+    }));
     probes.push(settings());
-    for (name, family) in [("immediate ACKs, IPv4", Family::Ipv4), ("immediate ACKs, IPv6", Family::Ipv6)] {
+    for (name, family) in [
+        ("immediate ACKs, IPv4", Family::Ipv4),
+        ("immediate ACKs, IPv6", Family::Ipv6),
+    ] {
         probes.push(in_bench(name, family, Status::Degraded, immediate_acks));
     }
-    probes.push(in_bench("socket reports", Family::Ipv4, Status::Missing, socket_reports));
+    probes.push(in_bench(
+        "socket reports",
+        Family::Ipv4,
+        Status::Missing,
+        socket_reports,
+    ));
     probes.push(
-        in_bench("destroying sockets", Family::Ipv4, Status::Degraded, destroying_sockets)
-            .or_remedy("Without CONFIG_INET_DIAG_DESTROY a namespace can outlive its run by minutes; nothing else is lost."),
+        in_bench("destroying sockets", Family::Ipv4, Status::Degraded, destroying_sockets).or_remedy(
+            "Without CONFIG_INET_DIAG_DESTROY a namespace can outlive its run by minutes; nothing else is lost.",
+        ),
     );
     probes.push(in_bench("packet sockets", Family::Ipv4, Status::Missing, |_| {
         // The protocol number is in network byte order; 3 is ETH_P_ALL.
-        Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(3_u16.to_be()))))?;
+        Socket::new(
+            Domain::PACKET,
+            Type::RAW,
+            Some(Protocol::from(i32::from(3_u16.to_be()))),
+        )?;
         Ok("AF_PACKET can be opened".to_owned())
     }));
     probes.push(in_bench("raw sockets", Family::Ipv4, Status::Degraded, |_| {
@@ -113,13 +146,18 @@ pub(crate) fn in_bench(
     if_not: Status,
     probe: impl FnOnce(&mut Bench) -> Result<String, Box<dyn std::error::Error>> + Send,
 ) -> Probe {
-    let settings = BenchSettings { family, ..BenchSettings::default() };
+    let settings = BenchSettings {
+        family,
+        ..BenchSettings::default()
+    };
     let outcome = thread::scope(|scope| {
         let thread = scope.spawn(move || {
             let mut bench = Bench::open(&settings).map_err(|error| error.to_string())?;
             probe(&mut bench).map_err(|error| error.to_string())
         });
-        thread.join().unwrap_or_else(|_| Err("the probe itself failed (a mistake in tcplab)".to_owned()))
+        thread
+            .join()
+            .unwrap_or_else(|_| Err("the probe itself failed (a mistake in tcplab)".to_owned()))
     });
     match outcome {
         Ok(detail) => Probe::works(name, detail),
@@ -129,7 +167,11 @@ pub(crate) fn in_bench(
 
 impl Probe {
     fn or_remedy(self, remedy: &str) -> Probe {
-        if self.status == Status::Works { self } else { self.with_remedy(remedy) }
+        if self.status == Status::Works {
+            self
+        } else {
+            self.with_remedy(remedy)
+        }
     }
 }
 
@@ -139,8 +181,16 @@ fn kernel() -> Probe {
     let release = release.trim();
     match version(release) {
         Some(version) if version >= OLDEST_KERNEL => Probe::works(NAME, format!("Linux {release}")),
-        Some(_) => Probe::failed(NAME, Status::Missing, format!("Linux {release}; tcplab needs 4.19 or later")),
-        None => Probe::failed(NAME, Status::Degraded, format!("its version is not known: \"{release}\"")),
+        Some(_) => Probe::failed(
+            NAME,
+            Status::Missing,
+            format!("Linux {release}; tcplab needs 4.19 or later"),
+        ),
+        None => Probe::failed(
+            NAME,
+            Status::Degraded,
+            format!("its version is not known: \"{release}\""),
+        ),
     }
 }
 
@@ -162,7 +212,10 @@ fn private_loopback() -> Probe {
     let began = Instant::now();
     in_bench("private loopback", Family::Ipv4, Status::Missing, |bench| {
         bench.barrier()?;
-        Ok(format!("set up and tried in {:.1} ms", began.elapsed().as_secs_f64() * 1e3))
+        Ok(format!(
+            "set up and tried in {:.1} ms",
+            began.elapsed().as_secs_f64() * 1e3
+        ))
     })
 }
 
@@ -171,7 +224,10 @@ fn settings() -> Probe {
     let mut absent = Vec::new();
     let probe = in_bench(NAME, Family::Ipv4, Status::Missing, |bench| {
         absent.extend_from_slice(bench.absent_settings());
-        for sysctl in PROFILE.iter().filter(|sysctl| !bench.absent_settings().contains(&sysctl.name)) {
+        for sysctl in PROFILE
+            .iter()
+            .filter(|sysctl| !bench.absent_settings().contains(&sysctl.name))
+        {
             let value = sysctl.current()?;
             if value != sysctl.value {
                 return Err(format!("net/{} is {value} after {} was written", sysctl.name, sysctl.value).into());
@@ -214,7 +270,9 @@ fn immediate_acks(bench: &mut Bench) -> Result<String, Box<dyn std::error::Error
 
 fn socket_reports(bench: &mut Bench) -> Result<String, Box<dyn std::error::Error>> {
     let pair = Pair::connect(bench)?;
-    let socket = bench.lookup(pair.here, pair.there)?.ok_or("the kernel reports no socket where there is one")?;
+    let socket = bench
+        .lookup(pair.here, pair.there)?
+        .ok_or("the kernel reports no socket where there is one")?;
     let info = tcp_info(pair.client.as_fd())?;
     if socket.state != State::Established || socket.info.map(|info| info.segs_out) != Some(info.segs_out) {
         return Err(format!("the kernel's reports differ: {socket:?}, {info:?}").into());
@@ -283,7 +341,12 @@ impl Pair {
         let client = TcpStream::connect(bench.server_address())?;
         let (server, _) = listener.accept()?;
         let (here, there) = (client.local_addr()?, server.local_addr()?);
-        Ok(Pair { client, server, here, there })
+        Ok(Pair {
+            client,
+            server,
+            here,
+            there,
+        })
     }
 }
 

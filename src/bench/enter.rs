@@ -107,6 +107,9 @@ fn has_capabilities() -> bool {
     const SYS_ADMIN: u64 = 1 << 21;
     const NEEDED: u64 = NET_ADMIN | NET_RAW | SYS_ADMIN;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .unwrap_or_default();
     u64::from_str_radix(effective.trim(), 16).is_ok_and(|effective| effective & NEEDED == NEEDED)
 }

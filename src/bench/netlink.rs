@@ -26,7 +26,11 @@ impl Netlink {
         let mut socket = Socket::new(family)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
-        Ok(Netlink { socket, sequence: 0, buffer: Vec::with_capacity(BUFFER) })
+        Ok(Netlink {
+            socket,
+            sequence: 0,
+            buffer: Vec::with_capacity(BUFFER),
+        })
     }
 
     /// Sends the request and returns the messages of the answer: all of a dump, else the only one, or none where the kernel
@@ -69,7 +73,9 @@ impl Netlink {
                 match message.payload {
                     NetlinkPayload::InnerMessage(answer) => answers.push(answer),
                     // A dump that fails ends with the negative error number.
-                    NetlinkPayload::Done(done) if done.code < 0 => return Err(io::Error::from_raw_os_error(-done.code)),
+                    NetlinkPayload::Done(done) if done.code < 0 => {
+                        return Err(io::Error::from_raw_os_error(-done.code));
+                    }
                     NetlinkPayload::Done(_) => return Ok(answers),
                     NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
                     NetlinkPayload::Error(_) => return Ok(answers),

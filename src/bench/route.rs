@@ -18,14 +18,12 @@ use netlink_packet_route::route::{
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
+use super::link::LOOPBACK_INDEX;
 use super::netlink::Netlink;
 use crate::scenario::Family;
 
 /// The routing table that the kernel fills with the addresses of the machine itself.
 const TABLE_LOCAL: u8 = 255;
-
-/// In a new namespace `lo` is always the first interface.
-const LOOPBACK_INDEX: u32 = 1;
 
 /// The largest window that an end may advertise: 4 MiB, for which the window scale option is 7.
 const LARGEST_WINDOW: u32 = 4 << 20;
@@ -76,12 +74,18 @@ fn local_route(address: IpAddr, prefix_len: u8, attributes: Vec<RouteAttribute>)
         IpAddr::V4(address) => {
             route.header.address_family = AddressFamily::Inet;
             route.header.scope = RouteScope::Host;
-            route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(address)));
-            route.attributes.push(RouteAttribute::PrefSource(RouteAddress::Inet(Ipv4Addr::LOCALHOST)));
+            route
+                .attributes
+                .push(RouteAttribute::Destination(RouteAddress::Inet(address)));
+            route
+                .attributes
+                .push(RouteAttribute::PrefSource(RouteAddress::Inet(Ipv4Addr::LOCALHOST)));
         }
         IpAddr::V6(address) => {
             route.header.address_family = AddressFamily::Inet6;
-            route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet6(address)));
+            route
+                .attributes
+                .push(RouteAttribute::Destination(RouteAddress::Inet6(address)));
         }
     }
     route

@@ -78,7 +78,9 @@ impl SocketDiag {
     ///
     /// ENOENT without the module; EPROTONOSUPPORT without sock_diag.
     pub fn open() -> io::Result<SocketDiag> {
-        let mut diag = SocketDiag { netlink: Netlink::open(NETLINK_SOCK_DIAG)? };
+        let mut diag = SocketDiag {
+            netlink: Netlink::open(NETLINK_SOCK_DIAG)?,
+        };
         diag.dump_states(IpAddr::V4(Ipv4Addr::UNSPECIFIED), StateFlags::empty())?;
         Ok(diag)
     }
@@ -90,7 +92,9 @@ impl SocketDiag {
     /// What the socket or the kernel's answer says; `InvalidInput` for addresses of different families.
     pub fn lookup(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<SocketInfo>> {
         // The kernel looks for an established connection first and then for a listener that would take its SYN.
-        Ok(self.exact(local, remote)?.filter(|socket| socket.state != State::Listen))
+        Ok(self
+            .exact(local, remote)?
+            .filter(|socket| socket.state != State::Listen))
     }
 
     /// The listener that takes connections to this address.
@@ -103,7 +107,9 @@ impl SocketDiag {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        Ok(self.exact(local, SocketAddr::new(any, 0))?.filter(|socket| socket.state == State::Listen))
+        Ok(self
+            .exact(local, SocketAddr::new(any, 0))?
+            .filter(|socket| socket.state == State::Listen))
     }
 
     /// All TCP sockets of the namespace. Costs a walk through the kernel's hash table, 0.4 ms and more.
@@ -132,7 +138,10 @@ impl SocketDiag {
 
     fn exact(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<SocketInfo>> {
         if local.is_ipv4() != remote.is_ipv4() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "addresses of different families"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "addresses of different families",
+            ));
         }
         let request = SockDiagMessage::InetRequest(request(local, remote));
         match self.netlink.request(request, 0) {
@@ -144,8 +153,13 @@ impl SocketDiag {
 
     fn dump_states(&mut self, any: IpAddr, states: StateFlags) -> io::Result<Vec<SocketInfo>> {
         let any = SocketAddr::new(any, 0);
-        let request = InetRequest { states, ..request(any, any) };
-        let answers = self.netlink.request(SockDiagMessage::InetRequest(request), NLM_F_DUMP)?;
+        let request = InetRequest {
+            states,
+            ..request(any, any)
+        };
+        let answers = self
+            .netlink
+            .request(SockDiagMessage::InetRequest(request), NLM_F_DUMP)?;
         Ok(answers.into_iter().filter_map(decode).collect())
     }
 }
@@ -169,7 +183,9 @@ fn request(local: SocketAddr, remote: SocketAddr) -> InetRequest {
 }
 
 fn decode(message: SockDiagMessage) -> Option<SocketInfo> {
-    let SockDiagMessage::InetResponse(response) = message else { return None };
+    let SockDiagMessage::InetResponse(response) = message else {
+        return None;
+    };
     let InetResponse { header, nlas } = *response;
     let state = state(header.state)?;
     let info = nlas.iter().find_map(|nla| match nla {

@@ -1,6 +1,9 @@
 //! The system calls for which neither `std` nor `nix` has a safe function: the only `unsafe` of the program.
 
-#![expect(unsafe_code, reason = "these system calls have no safe wrapper; each call says why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "these system calls have no safe wrapper; each call says why it is sound"
+)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
@@ -25,51 +28,30 @@ struct EthtoolValue {
     data: u32,
 }
 
-/// The configuration calls on one network interface (netdevice(7)).
-pub(super) struct Interface<'socket> {
-    socket: BorrowedFd<'socket>,
-    request: libc::ifreq,
-}
-
-impl<'socket> Interface<'socket> {
-    /// The interface of this name (at most 15 bytes) in the namespace to which the socket belongs.
-    pub(super) fn named(name: &str, socket: BorrowedFd<'socket>) -> Interface<'socket> {
-        // SAFETY: ifreq is plain old data: an array of characters and a union of integers, addresses and a pointer that is
-        // only read by SIOCETHTOOL, which sets it first.
-        let mut request: libc::ifreq = unsafe { mem::zeroed() };
-        for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(libc::IFNAMSIZ - 1)) {
-            *to = from as c_char;
-        }
-        Interface { socket, request }
+/// Switches an offload of an interface (name of at most 15 bytes) off: SIOCETHTOOL, netdevice(7). `socket` is any socket of
+/// the interface's namespace.
+pub(super) fn switch_off(offload: Offload, interface: &str, socket: BorrowedFd) -> io::Result<()> {
+    let mut value = EthtoolValue {
+        command: offload as u32,
+        data: 0,
+    };
+    // SAFETY: ifreq is plain old data, for which all bytes zero is a value: an array of characters and a union.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (to, from) in request
+        .ifr_name
+        .iter_mut()
+        .zip(interface.bytes().take(libc::IFNAMSIZ - 1))
+    {
+        *to = from as c_char;
     }
-
-    /// Sets the largest packet, in bytes (SIOCSIFMTU).
-    pub(super) fn set_mtu(&mut self, mtu: u16) -> io::Result<()> {
-        self.request.ifr_ifru.ifru_mtu = c_int::from(mtu);
-        self.call(libc::SIOCSIFMTU)
-    }
-
-    /// Sets IFF_UP beside the flags that are set (SIOCGIFFLAGS, SIOCSIFFLAGS).
-    pub(super) fn bring_up(&mut self) -> io::Result<()> {
-        self.call(libc::SIOCGIFFLAGS)?;
-        // SAFETY: SIOCGIFFLAGS has succeeded, so the union holds the flags.
-        let flags = unsafe { self.request.ifr_ifru.ifru_flags };
-        self.request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as i16;
-        self.call(libc::SIOCSIFFLAGS)
-    }
-
-    /// Switches an offload off (SIOCETHTOOL).
-    pub(super) fn switch_off(&mut self, offload: Offload) -> io::Result<()> {
-        let mut value = EthtoolValue { command: offload as u32, data: 0 };
-        self.request.ifr_ifru.ifru_data = (&raw mut value).cast();
-        self.call(libc::SIOCETHTOOL)
-    }
-
-    fn call(&mut self, request: libc::c_ulong) -> io::Result<()> {
-        // SAFETY: every request used here takes a pointer to an ifreq, which lives through the call; for SIOCETHTOOL its data
-        // pointer refers to an EthtoolValue on the caller's stack, the type that the set commands read.
-        let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), request as _, &raw mut self.request) };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    // SAFETY: the request takes a pointer to an ifreq whose data pointer refers to an EthtoolValue, which is what the commands
+    // of Offload read; both live through the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
     }
 }
 
@@ -78,7 +60,15 @@ pub(super) fn socket_option(fd: BorrowedFd, level: c_int, name: c_int, max_len: 
     let mut value = vec![0_u8; max_len];
     let mut len = max_len as libc::socklen_t;
     // SAFETY: the pointer and the length describe `value`, which the kernel may fill up to `len` bytes.
-    let result = unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast::<c_void>(), &mut len) };
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast::<c_void>(),
+            &mut len,
+        )
+    };
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -104,7 +94,11 @@ pub(crate) fn ignore_outgoing(packet_socket: BorrowedFd) -> io::Result<()> {
             mem::size_of::<c_int>() as libc::socklen_t,
         )
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// libpcap's description of itself: `libpcap version 1.10.3 (with TPACKET_V3)`.
@@ -114,5 +108,7 @@ pub(crate) fn libpcap_version() -> String {
         safe fn pcap_lib_version() -> *const c_char;
     }
     // SAFETY: the function returns a constant string that ends with a zero byte.
-    unsafe { CStr::from_ptr(pcap_lib_version()) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(pcap_lib_version()) }
+        .to_string_lossy()
+        .into_owned()
 }

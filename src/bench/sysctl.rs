@@ -25,11 +25,21 @@ pub struct Sysctl {
 }
 
 const fn required(name: &'static str, value: &'static str, why: &'static str) -> Sysctl {
-    Sysctl { name, value, why, required: true }
+    Sysctl {
+        name,
+        value,
+        why,
+        required: true,
+    }
 }
 
 const fn newer(name: &'static str, value: &'static str, why: &'static str) -> Sysctl {
-    Sysctl { name, value, why, required: false }
+    Sysctl {
+        name,
+        value,
+        why,
+        required: false,
+    }
 }
 
 const DEFAULT: &str = "the documented default";
@@ -38,24 +48,46 @@ const CLOCK: &str = "otherwise it depends on how much time has passed";
 /// The profile of a bench. "The documented default" is that of `ip-sysctl.rst` in the kernel's documentation.
 pub const PROFILE: &[Sysctl] = &[
     // Congestion control and the form of the segments.
-    required("ipv4/tcp_congestion_control", "reno", "the only one that everybody may set; bbr would pace segments"),
-    required("ipv4/tcp_min_tso_segs", "64", "sends bursts whole: their size, and so PSH, would depend on the measured RTT"),
-    newer("ipv4/tcp_tso_rtt_log", "0", "as above: no bursts sized by the RTT"),
-    required("ipv4/tcp_autocorking", "0", "a small write is sent at once, whatever is still queued"),
+    required(
+        "ipv4/tcp_congestion_control",
+        "reno",
+        "the only one that everybody may set; bbr would pace segments",
+    ),
+    required(
+        "ipv4/tcp_autocorking",
+        "0",
+        "a small write is sent at once, whatever is still queued",
+    ),
     required("ipv4/tcp_slow_start_after_idle", "0", CLOCK),
-    required("ipv4/tcp_limit_output_bytes", "4194304", "bytes below TCP; older kernels had less"),
+    required(
+        "ipv4/tcp_limit_output_bytes",
+        "4194304",
+        "bytes below TCP; older kernels had less",
+    ),
     required("ipv4/tcp_notsent_lowat", "4294967295", DEFAULT),
     required("ipv4/tcp_mtu_probing", "0", DEFAULT),
-    required("ipv4/tcp_no_metrics_save", "1", "a connection must not learn from the one before it"),
+    required(
+        "ipv4/tcp_no_metrics_save",
+        "1",
+        "a connection must not learn from the one before it",
+    ),
     // Buffers and windows.
     required(
         "ipv4/tcp_rmem",
         "4096 8388608 8388608",
         "1 MiB with the kernel's overhead fits unread, and the window reaches its bound without tuning",
     ),
-    required("ipv4/tcp_wmem", "4096 8388608 8388608", "one write call takes 1 MiB, with the kernel's overhead"),
+    required(
+        "ipv4/tcp_wmem",
+        "4096 8388608 8388608",
+        "one write call takes 1 MiB, with the kernel's overhead",
+    ),
     required("ipv4/tcp_moderate_rcvbuf", "0", "tuning goes by measured times"),
-    required("ipv4/tcp_adv_win_scale", "1", "half of the buffer is window: the documented default, fixed since Linux 6.6"),
+    required(
+        "ipv4/tcp_adv_win_scale",
+        "1",
+        "half of the buffer is window: the documented default, fixed since Linux 6.6",
+    ),
     required("ipv4/tcp_app_win", "31", DEFAULT),
     newer("ipv4/tcp_shrink_window", "0", DEFAULT),
     // Options of the handshake.
@@ -66,17 +98,37 @@ pub const PROFILE: &[Sysctl] = &[
     required("ipv4/tcp_ecn", "0", "no ECN, not even when asked for"),
     required("ipv4/tcp_fastopen", "0", "no cookies, no data in SYN"),
     required("ipv4/tcp_syncookies", "1", DEFAULT),
-    required("ipv4/tcp_max_syn_backlog", "1024", "the default depends on the host's memory"),
+    required(
+        "ipv4/tcp_max_syn_backlog",
+        "1024",
+        "the default depends on the host's memory",
+    ),
     required("core/somaxconn", "4096", DEFAULT),
     required("ipv4/tcp_abort_on_overflow", "0", DEFAULT),
     // When acknowledgments are sent.
-    newer("ipv4/tcp_backlog_ack_defer", "0", "one ACK for each segment, also for those that come during a system call"),
-    newer("ipv4/tcp_comp_sack_nr", "0", "one ACK for each segment out of order; before Linux 4.18 always so"),
+    newer(
+        "ipv4/tcp_backlog_ack_defer",
+        "0",
+        "one ACK for each segment, also for those that come during a system call",
+    ),
+    newer(
+        "ipv4/tcp_comp_sack_nr",
+        "0",
+        "one ACK for each segment out of order; before Linux 4.18 always so",
+    ),
     newer("ipv4/tcp_pingpong_thresh", "1", DEFAULT),
     required("ipv4/tcp_invalid_ratelimit", "500", DEFAULT),
-    required("ipv4/tcp_challenge_ack_limit", "2147483647", "no limit, the default since Linux 5.19"),
+    required(
+        "ipv4/tcp_challenge_ack_limit",
+        "2147483647",
+        "no limit, the default since Linux 5.19",
+    ),
     // Loss and time.
-    required("ipv4/tcp_early_retrans", "0", "no tail loss probes: they go by the measured RTT"),
+    required(
+        "ipv4/tcp_early_retrans",
+        "0",
+        "no tail loss probes: they go by the measured RTT",
+    ),
     required("ipv4/tcp_recovery", "1", DEFAULT),
     required("ipv4/tcp_reordering", "3", DEFAULT),
     required("ipv4/tcp_frto", "2", DEFAULT),
@@ -85,7 +137,11 @@ pub const PROFILE: &[Sysctl] = &[
     required("ipv4/tcp_orphan_retries", "0", DEFAULT),
     required("ipv4/tcp_syn_retries", "6", DEFAULT),
     required("ipv4/tcp_synack_retries", "5", DEFAULT),
-    newer("ipv4/tcp_syn_linear_timeouts", "0", "SYNs back off at once, as RFC 6298 says and Linux did before 6.5"),
+    newer(
+        "ipv4/tcp_syn_linear_timeouts",
+        "0",
+        "SYNs back off at once, as RFC 6298 says and Linux did before 6.5",
+    ),
     required("ipv4/tcp_thin_linear_timeouts", "0", DEFAULT),
     newer("ipv4/tcp_rto_min_us", "200000", DEFAULT),
     newer("ipv4/tcp_rto_max_ms", "120000", DEFAULT),
@@ -94,13 +150,25 @@ pub const PROFILE: &[Sysctl] = &[
     required("ipv4/tcp_keepalive_probes", "9", DEFAULT),
     // The end of a connection.
     required("ipv4/tcp_fin_timeout", "60", DEFAULT),
-    required("ipv4/tcp_tw_reuse", "0", "TIME-WAIT holds; the default lets a connection take it over after one second"),
+    required(
+        "ipv4/tcp_tw_reuse",
+        "0",
+        "TIME-WAIT holds; the default lets a connection take it over after one second",
+    ),
     required("ipv4/tcp_rfc1337", "0", DEFAULT),
-    required("ipv4/tcp_max_tw_buckets", "16384", "the default depends on the host's memory"),
+    required(
+        "ipv4/tcp_max_tw_buckets",
+        "16384",
+        "the default depends on the host's memory",
+    ),
     // Addresses and IP.
     required("ipv4/ip_local_port_range", "32768 60999", DEFAULT),
     required("ipv4/ip_default_ttl", "64", DEFAULT),
-    newer("ipv6/conf/lo/disable_ipv6", "0", "a host may have switched IPv6 off for new interfaces"),
+    newer(
+        "ipv6/conf/lo/disable_ipv6",
+        "0",
+        "a host may have switched IPv6 off for new interfaces",
+    ),
 ];
 
 /// Writes the profile; returns the names of the settings that this kernel does not have.
@@ -110,7 +178,13 @@ pub(super) fn apply() -> Result<Vec<&'static str>, BenchError> {
         match fs::write(sysctl.path(), sysctl.value) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound && !sysctl.required => absent.push(sysctl.name),
-            Err(source) => return Err(BenchError::Sysctl { name: sysctl.name, value: sysctl.value, source }),
+            Err(source) => {
+                return Err(BenchError::Sysctl {
+                    name: sysctl.name,
+                    value: sysctl.value,
+                    source,
+                });
+            }
         }
     }
     Ok(absent)
@@ -128,7 +202,10 @@ impl Sysctl {
     ///
     /// What reading the file says; `NotFound` on a kernel without the setting.
     pub fn current(&self) -> io::Result<String> {
-        Ok(fs::read_to_string(self.path())?.split_whitespace().collect::<Vec<_>>().join(" "))
+        Ok(fs::read_to_string(self.path())?
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "))
     }
 }
 

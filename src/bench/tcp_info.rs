@@ -69,7 +69,11 @@ pub fn tcp_info(socket: BorrowedFd) -> io::Result<TcpInfo> {
     TcpInfo::decode(&bytes).ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::Unsupported,
-            format!("this kernel's tcp_info has {} bytes; tcplab needs the {} of Linux 4.19", bytes.len(), TcpInfo::LEN),
+            format!(
+                "this kernel's tcp_info has {} bytes; tcplab needs the {} of Linux 4.19",
+                bytes.len(),
+                TcpInfo::LEN
+            ),
         )
     })
 }
@@ -104,8 +108,14 @@ mod tests {
         let info = tcp_info(client.as_fd())?;
         assert_eq!((info.bytes_sent, info.bytes_received, info.notsent_bytes), (12, 5, 0));
         assert_eq!((info.retransmits, info.total_retrans), (0, 0));
-        assert!((3..=5).contains(&info.segs_out), "SYN, ACK, data, perhaps ACKs: {info:?}");
-        assert!(info.segs_in >= 2 && info.rto_us >= 1_000 && info.snd_cwnd >= 1, "{info:?}");
+        assert!(
+            (3..=5).contains(&info.segs_out),
+            "SYN, ACK, data, perhaps ACKs: {info:?}"
+        );
+        assert!(
+            info.segs_in >= 2 && info.rto_us >= 1_000 && info.snd_cwnd >= 1,
+            "{info:?}"
+        );
         Ok(())
     }
 

@@ -38,7 +38,10 @@ impl Writer {
     /// [`CaptureError::Write`].
     pub fn create(path: &Path, link_type: Linktype) -> Result<Writer, CaptureError> {
         let begin = || {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
             let file = tempfile::Builder::new()
                 .prefix(".tcplab-")
                 .suffix(".pcap")
@@ -56,7 +59,10 @@ impl Writer {
             Ok(file)
         };
         let file = begin().map_err(|source| CaptureError::write(path, source))?;
-        Ok(Writer { path: path.to_owned(), file })
+        Ok(Writer {
+            path: path.to_owned(),
+            file,
+        })
     }
 
     /// Appends a packet.
@@ -72,7 +78,10 @@ impl Writer {
             let seconds = u32::try_from(frame.realtime / 1_000_000_000).map_err(too_large)?;
             let captured = u32::try_from(frame.bytes.len()).map_err(too_large)?;
             if captured > SNAPLEN {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "the packet does not fit into a pcap file"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "the packet does not fit into a pcap file",
+                ));
             }
             let nanoseconds = (frame.realtime % 1_000_000_000) as u32;
             for word in [seconds, nanoseconds, captured, frame.original_len] {
@@ -94,7 +103,9 @@ impl Writer {
             let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.persist(&path).map_err(|error| error.error)
         };
-        complete().map(drop).map_err(|source| CaptureError::write(&path, source))
+        complete()
+            .map(drop)
+            .map_err(|source| CaptureError::write(&path, source))
     }
 }
 
@@ -110,12 +121,20 @@ pub struct Frames {
 ///
 /// [`CaptureError::File`] when the file cannot be opened; [`CaptureError::Format`] when it is not a capture.
 pub fn read(path: &Path) -> Result<Frames, CaptureError> {
-    let file = File::open(path).map_err(|source| CaptureError::File { path: path.to_owned(), source })?;
+    let file = File::open(path).map_err(|source| CaptureError::File {
+        path: path.to_owned(),
+        source,
+    })?;
     // libpcap opens files by name and takes only UTF-8 here; the name of the open descriptor always is.
     let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let capture = Capture::from_file_with_precision(name, Precision::Nano)
-        .map_err(|source| CaptureError::Format { path: path.to_owned(), source })?;
-    Ok(Frames { capture, path: path.to_owned() })
+    let capture = Capture::from_file_with_precision(name, Precision::Nano).map_err(|source| CaptureError::Format {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Frames {
+        capture,
+        path: path.to_owned(),
+    })
 }
 
 impl Frames {
@@ -133,7 +152,129 @@ impl Iterator for Frames {
         match self.capture.next_packet() {
             Ok(packet) => Some(Ok(Frame::from(packet))),
             Err(pcap::Error::NoMorePackets) => None,
-            Err(source) => Some(Err(CaptureError::Format { path: self.path.clone(), source })),
+            Err(source) => Some(Err(CaptureError::Format {
+                path: self.path.clone(),
+                source,
+            })),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(realtime: u64, bytes: &[u8]) -> Frame {
+        Frame {
+            realtime,
+            bytes: bytes.to_vec(),
+            original_len: bytes.len() as u32,
+        }
+    }
+
+    fn save(path: &Path, frames: &[Frame]) -> Result<(), CaptureError> {
+        let mut writer = Writer::create(path, Linktype::ETHERNET)?;
+        frames.iter().try_for_each(|frame| writer.write(frame))?;
+        writer.finish()
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder")
+    }
+
+    proptest! {
+        #[test]
+        fn saved_frames_come_back_as_they_were(
+            frames in prop::collection::vec((0..u64::from(i32::MAX as u32) * 1_000_000_000,
+                                             prop::collection::vec(any::<u8>(), 0..2000), 0_u32..1000), 0..8)
+        ) {
+            let folder = folder();
+            let path = folder.path().join("run.pcap");
+            let frames: Vec<Frame> = frames
+                .into_iter()
+                .map(|(at, bytes, cut)| Frame { original_len: bytes.len() as u32 + cut, ..frame(at, &bytes) })
+                .collect();
+            save(&path, &frames)?;
+            let read = read(&path)?;
+            prop_assert_eq!(read.link_type(), Linktype::ETHERNET);
+            prop_assert_eq!(read.collect::<Result<Vec<_>, _>>()?, frames);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400), valid_header: bool) {
+            let folder = folder();
+            let path = folder.path().join("any.pcap");
+            save(&path, &[])?;
+            let mut file = if valid_header { fs::read(&path)? } else { Vec::new() };
+            file.extend(bytes);
+            fs::write(&path, file)?;
+            if let Ok(frames) = read(&path) {
+                // It ends: at the end of the file or at its first error.
+                let _ = frames.take(1000).count();
+            }
+        }
+    }
+
+    #[test]
+    fn packet_of_the_hosts_loopback_is_saved_whole() -> Result<(), CaptureError> {
+        let folder = folder();
+        let path = folder.path().join("large.pcap");
+        let frames = [frame(1, &vec![7; 65_550])];
+        save(&path, &frames)?;
+        assert_eq!(read(&path)?.collect::<Result<Vec<_>, _>>()?, frames);
+        Ok(())
+    }
+
+    #[test]
+    fn path_need_not_be_text() -> Result<(), CaptureError> {
+        let folder = folder();
+        let path = folder.path().join(OsStr::from_bytes(b"\xff.pcap"));
+        save(&path, &[frame(1, b"x")])?;
+        assert_eq!(read(&path)?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn unfinished_file_leaves_nothing_behind() -> Result<(), CaptureError> {
+        let folder = folder();
+        let path = folder.path().join("run.pcap");
+        let mut writer = Writer::create(&path, Linktype::ETHERNET)?;
+        writer.write(&frame(1, b"x"))?;
+        drop(writer);
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn saved_file_can_be_read_by_those_whom_the_umask_allows() -> Result<(), CaptureError> {
+        let folder = folder();
+        save(&folder.path().join("run.pcap"), &[])?;
+        fs::write(folder.path().join("plain"), "").expect("writable");
+        let mode = |name: &str| {
+            fs::metadata(folder.path().join(name))
+                .expect("there")
+                .permissions()
+                .mode()
+        };
+        assert_eq!(mode("run.pcap"), mode("plain"));
+        Ok(())
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let folder = folder();
+        let missing = folder.path().join("missing.pcap");
+        let text = |error: CaptureError| error.to_string();
+        assert!(text(read(&missing).err().expect("missing")).contains("missing.pcap could not be opened"));
+        fs::write(&missing, "not a capture at all, but long enough").expect("writable");
+        assert!(text(read(&missing).err().expect("wrong")).contains("missing.pcap cannot be read as a capture"));
+        let nowhere = folder.path().join("no/such/folder.pcap");
+        assert!(text(save(&nowhere, &[]).expect_err("no folder")).contains("could not be saved to"));
     }
 }

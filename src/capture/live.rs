@@ -7,8 +7,8 @@ use pcap::{Active, Capture, Linktype, Precision};
 use super::{CaptureError, CaptureStats, Frame};
 use crate::bench::{LOOPBACK, sys};
 
-/// The kernel's buffer, bytes: room for 1 MiB of payload in full segments with an ACK for each, unread.
-const BUFFER: i32 = 8 << 20;
+/// The kernel's buffer, bytes: room for 1 MiB of payload in full segments with an ACK for each, unread (2.5 MiB).
+const BUFFER: i32 = 4 << 20;
 
 /// Bytes to keep of a packet: all, also with the MTU of 65536 that the host's loopback has.
 const SNAPLEN: i32 = 256 << 10;
@@ -48,8 +48,17 @@ impl Live {
         if let Some(filter) = filter {
             capture.filter(filter, true).map_err(CaptureError::open)?;
         }
-        let copies = if sys::ignore_outgoing(capture.as_fd()).is_ok() { 1 } else { 2 };
-        let mut live = Live { capture: capture.setnonblock().map_err(CaptureError::open)?, copies, before: 0, read: 0 };
+        let copies = if sys::ignore_outgoing(capture.as_fd()).is_ok() {
+            1
+        } else {
+            2
+        };
+        let mut live = Live {
+            capture: capture.setnonblock().map_err(CaptureError::open)?,
+            copies,
+            before: 0,
+            read: 0,
+        };
         // On the host, packets may have come in before the filter was there.
         live.before = live.received()?;
         while live.next()?.is_some() {}
@@ -62,7 +71,10 @@ impl Live {
     /// # Errors
     ///
     /// [`CaptureError::Read`], when the interface goes away for example.
-    #[expect(clippy::should_implement_trait, reason = "the end of the packets is for now only, unlike an iterator's")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the end of the packets is for now only, unlike an iterator's"
+    )]
     pub fn next(&mut self) -> Result<Option<Frame>, CaptureError> {
         match self.capture.next_packet() {
             Ok(packet) => {

@@ -116,7 +116,10 @@ impl CaptureError {
     }
 
     fn write(path: &Path, source: io::Error) -> CaptureError {
-        CaptureError::Write { path: path.to_owned(), source }
+        CaptureError::Write {
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 

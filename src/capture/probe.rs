@@ -15,8 +15,18 @@ pub fn probe(entered: &Result<(), EnterError>) -> Vec<Probe> {
     let mut probes = vec![Probe::works("libpcap", sys::libpcap_version())];
     if entered.is_ok() {
         probes.push(in_bench("capture", Family::Ipv4, Status::Missing, sees_a_packet));
-        probes.push(in_bench("capture, nanoseconds", Family::Ipv4, Status::Degraded, has_nanoseconds));
-        probes.push(in_bench("capture, one copy", Family::Ipv4, Status::Degraded, keeps_one_copy));
+        probes.push(in_bench(
+            "capture, nanoseconds",
+            Family::Ipv4,
+            Status::Degraded,
+            has_nanoseconds,
+        ));
+        probes.push(in_bench(
+            "capture, one copy",
+            Family::Ipv4,
+            Status::Degraded,
+            keeps_one_copy,
+        ));
     }
     probes.push(on_the_host());
     probes
@@ -49,7 +59,11 @@ fn has_nanoseconds(bench: &mut Bench) -> Found {
         }
         whole_microseconds &= frame.realtime % 1000 == 0;
     }
-    if whole_microseconds { Err("times are whole microseconds".into()) } else { Ok("times have nanoseconds".to_owned()) }
+    if whole_microseconds {
+        Err("times are whole microseconds".into())
+    } else {
+        Ok("times have nanoseconds".to_owned())
+    }
 }
 
 fn now() -> Result<u128, std::time::SystemTimeError> {
