@@ -160,7 +160,11 @@ pub(super) fn did_you_mean(word: &str, known: &[&str]) -> String {
 
 /// The words in backticks, separated by commas.
 pub(super) fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A piece of the file for use in a message: cut where it gets long.

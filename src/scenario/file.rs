@@ -108,20 +108,29 @@ impl Reader<'_> {
                 "teaches" => teaches = self.sentence(&key, value),
                 "covers" => covers = self.covers(&key, value),
                 "findings" => findings = self.findings(&key, value),
-                "bench" => settings = self.settings(&key, value),
-                "timeline" => phases = self.timeline(value),
+                "bench" => {
+                    settings = self.settings(&key, value);
+                    // What a `[bench]` above it has swallowed is not missing as well.
+                    let inside = value.get_ref().as_table().into_iter().flatten();
+                    seen.extend(inside.map(|(key, _)| &**key.get_ref()));
+                }
+                "timeline" => phases = self.timeline(value, broken),
                 _ => self.unknown_key(&key, &KEYS, &[("bench", &BENCH_KEYS)]),
             }
         }
         if !broken {
             for (key, help) in [
                 ("title", "add one line that says what the session shows: title = \"…\""),
-                ("teaches", "say in a sentence or two what one learns from it: teaches = \"…\""),
+                (
+                    "teaches",
+                    "say in a sentence or two what one learns from it: teaches = \"…\"",
+                ),
                 ("timeline", TIMELINE_HELP),
             ] {
                 if !seen.contains(key) {
                     let message = format!("expected the key `{key}`");
-                    self.diagnostics.push(Diagnostic::new(0..0, message, "the file has none").help(help));
+                    self.diagnostics
+                        .push(Diagnostic::new(0..0, message, "the file has none").help(help));
                 }
             }
         }
@@ -148,7 +157,8 @@ impl Reader<'_> {
         };
         let message = format!("expected one of the keys {}", list(known));
         let label = format!("unknown key {}", quote(key));
-        self.diagnostics.push(Diagnostic::new(span.clone(), message, label).help(help));
+        self.diagnostics
+            .push(Diagnostic::new(span.clone(), message, label).help(help));
     }
 
     fn wrong_type(&mut self, key: &str, value: &Value, expected: &str) {
@@ -176,7 +186,8 @@ impl Reader<'_> {
         let text = text.trim();
         if text.is_empty() {
             let message = format!("expected some text for `{key}`");
-            self.diagnostics.push(Diagnostic::new(value.span(), message, "nothing but blanks"));
+            self.diagnostics
+                .push(Diagnostic::new(value.span(), message, "nothing but blanks"));
             return None;
         }
         Some(text.to_owned())
@@ -200,7 +211,8 @@ impl Reader<'_> {
             } else {
                 let message = format!("expected every entry of `{key}` once");
                 let label = format!("{} stands in the list already", quote(text));
-                self.diagnostics.push(Diagnostic::new(item.span(), message, label).help("delete this one"));
+                self.diagnostics
+                    .push(Diagnostic::new(item.span(), message, label).help("delete this one"));
             }
         }
         strings
@@ -231,8 +243,12 @@ impl Reader<'_> {
             match Finding::ALL.into_iter().find(|finding| finding.name() == name) {
                 Some(finding) => findings.push(finding),
                 None => self.diagnostics.push(
-                    Diagnostic::new(span, "expected the name of a finding", format!("unknown: {}", quote(name)))
-                        .help(did_you_mean(name, &names)),
+                    Diagnostic::new(
+                        span,
+                        "expected the name of a finding",
+                        format!("unknown: {}", quote(name)),
+                    )
+                    .help(did_you_mean(name, &names)),
                 ),
             }
         }
@@ -267,8 +283,12 @@ impl Reader<'_> {
                 "deadline" => match value.get_ref().as_str() {
                     Some(text) => match quantity::duration(text, value.span()) {
                         Ok(deadline) if deadline.is_zero() => self.diagnostics.push(
-                            Diagnostic::new(value.span(), "expected a deadline above zero", "no action ends in no time")
-                                .help("leave `deadline` out for 5 seconds"),
+                            Diagnostic::new(
+                                value.span(),
+                                "expected a deadline above zero",
+                                "no action ends in no time",
+                            )
+                            .help("leave `deadline` out for 5 seconds"),
                         ),
                         Ok(deadline) => settings.deadline = deadline,
                         Err(diagnostic) => self.diagnostics.push(diagnostic),
@@ -281,7 +301,7 @@ impl Reader<'_> {
         settings
     }
 
-    fn timeline(&mut self, value: &Value) -> Option<Vec<super::Phase>> {
+    fn timeline(&mut self, value: &Value, broken: bool) -> Option<Vec<super::Phase>> {
         if value.get_ref().as_str().is_none() {
             self.wrong_type("timeline", value, "a multi-line string");
             return None;
@@ -292,12 +312,11 @@ impl Reader<'_> {
             .into_iter()
             .find_map(|quotes| raw.strip_prefix(quotes)?.strip_suffix(quotes));
         let Some(inner) = inner else {
-            // A file whose TOML is broken has been told so; what the parser made of it here is no string at all.
-            if self.diagnostics.is_empty() || raw.starts_with(['"', '\'']) {
+            // In broken TOML this may be a string that never ends, which has been told.
+            if !broken {
                 let message = "expected the timeline as a multi-line literal string";
-                let label = "this string has other quotes";
-                self.diagnostics
-                    .push(Diagnostic::new(span, message, label).help(TIMELINE_HELP));
+                let diagnostic = Diagnostic::new(span, message, "this string has other quotes");
+                self.diagnostics.push(diagnostic.help(TIMELINE_HELP));
             }
             return None;
         };
@@ -321,11 +340,23 @@ impl Reader<'_> {
 
 fn toml_error(error: &toml::de::Error) -> Diagnostic {
     let message = error.message().lines().next().unwrap_or("syntax error");
-    Diagnostic::new(error.span().unwrap_or(0..0), format!("expected valid TOML: {message}"), "here")
+    let diagnostic = Diagnostic::new(
+        error.span().unwrap_or(0..0),
+        format!("expected valid TOML: {message}"),
+        "here",
+    );
+    match message.contains("multi-line literal string") {
+        true => diagnostic.help("close the timeline with a line '''"),
+        false => diagnostic,
+    }
 }
 
 fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {noun}")
 }
 

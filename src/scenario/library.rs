@@ -218,7 +218,10 @@ fn relative(root: &Path, path: &Path) -> Option<String> {
         }
     };
     let parts = inside.with_extension("");
-    let parts: Vec<_> = parts.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<_> = parts
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
     Some(parts.join("/"))
 }
 

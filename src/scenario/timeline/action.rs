@@ -67,8 +67,10 @@ fn delay(line: &mut Line) -> Result<Option<std::time::Duration>, Diagnostic> {
     let span = line.here();
     line.advance();
     if rest.is_empty() {
-        return Err(Diagnostic::new(span, "expected a duration after `+`", "nothing follows at once")
-            .help("without a blank: `+1s`"));
+        return Err(
+            Diagnostic::new(span, "expected a duration after `+`", "nothing follows at once")
+                .help("without a blank: `+1s`"),
+        );
     }
     quantity::duration(rest, span.start + 1..span.end).map(Some)
 }
@@ -89,12 +91,18 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
             "->" => "the way of a segment is written `C > S`".to_owned(),
             _ => format!("a verb: {}", list(&VERBS)),
         };
-        return Err(line.unexpected(format!("expected what the {party} does")).help(help));
+        return Err(line
+            .unexpected(format!("expected a verb: what the {party} does"))
+            .help(help));
     };
     line.advance();
     let verb = match name {
-        "listen" => Verb::Listen { backlog: backlog(line)? },
-        "connect" => Verb::Connect { to_self: line.eat("self") },
+        "listen" => Verb::Listen {
+            backlog: backlog(line)?,
+        },
+        "connect" => Verb::Connect {
+            to_self: line.eat("self"),
+        },
         "accept" => Verb::Accept,
         "send" => Verb::Send(something(line, payloads, name)?),
         "write" => Verb::Write(something(line, payloads, name)?),
@@ -103,14 +111,16 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
         "read" => Verb::Read(want(line, payloads, name)?),
         "echo" => echo(line, payloads)?,
         "shutdown" => Verb::Shutdown(shutdown(line)?),
-        "close" => Verb::Close { listener: line.eat("listener") },
+        "close" => Verb::Close {
+            listener: line.eat("listener"),
+        },
         "abort" => Verb::Abort,
         "set" => option(line, name).map(|(option, value)| Verb::Set(option, value))?,
         "get" => option(line, name).map(|(option, value)| Verb::Get(option, value))?,
         "state" => Verb::State(state(line)?),
         "wait" => Verb::Wait,
         _ => {
-            let message = format!("expected what the {party} does");
+            let message = format!("expected a verb: what the {party} does");
             return Err(Diagnostic::new(span, message, format!("{} is not a verb", quote(name)))
                 .help(did_you_mean(name, &VERBS)));
         }
@@ -125,12 +135,15 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
         Party::Client => "the client has no listening socket",
         Party::Server => "the server does not open connections",
     };
-    Err(Diagnostic::new(span, message, label).help(format!("did you mean `{other} {name}`?")))
+    Err(Diagnostic::new(span, message, label).help(format!("did you mean `{other} {verb}`?")))
 }
 
 /// Whether the next token begins what can follow any verb.
 fn at_ending(line: &Line) -> bool {
-    matches!(line.peek().map(|token| &token.kind), None | Some(Kind::Arrow | Kind::Symbol('&')))
+    matches!(
+        line.peek().map(|token| &token.kind),
+        None | Some(Kind::Arrow | Kind::Symbol('&'))
+    )
 }
 
 fn backlog(line: &mut Line) -> Result<u32, Diagnostic> {
@@ -198,8 +211,10 @@ fn echo(line: &mut Line, payloads: &mut Payloads) -> Result<Verb, Diagnostic> {
             .help("`echo` returns what arrives; to write something else use `send`"));
     }
     match line.size("echo", MAX_BYTES)? {
-        0 => Err(Diagnostic::new(span, "expected at least one byte after `echo`", "nothing to echo")
-            .help("`echo` alone returns what one read brings")),
+        0 => Err(
+            Diagnostic::new(span, "expected at least one byte after `echo`", "nothing to echo")
+                .help("`echo` alone returns what one read brings"),
+        ),
         bytes => Ok(Verb::Echo { bytes: Some(bytes) }),
     }
 }
@@ -220,12 +235,14 @@ fn shutdown(line: &mut Line) -> Result<ShutdownHow, Diagnostic> {
 }
 
 fn option(line: &mut Line, name: &str) -> Result<(SocketOption, i64), Diagnostic> {
-    let names = SocketOption::NAMES.map(|(name, _)| name);
     let word = line.peek_str();
     let Some((spelling, option)) = SocketOption::NAMES.into_iter().find(|(name, _)| line.eat(name)) else {
+        let names = SocketOption::NAMES.map(|(name, _)| name);
+        let spellings = [word.to_owned(), format!("TCP_{word}"), format!("SO_{word}")];
+        let near = spellings.iter().find(|spelling| nearest(spelling, names).is_some());
         return Err(line
             .unexpected(format!("expected a socket option after `{name}`"))
-            .help(did_you_mean(word, &names)));
+            .help(did_you_mean(near.map_or(word, String::as_str), &names)));
     };
     let message = format!("expected a number after `{spelling}`");
     let Some((word, span)) = line.word() else {
@@ -233,9 +250,15 @@ fn option(line: &mut Line, name: &str) -> Result<(SocketOption, i64), Diagnostic
     };
     match word.parse::<i64>() {
         Ok(value) if i32::try_from(value).is_ok() => Ok((option, value)),
-        Ok(_) => Err(Diagnostic::new(span, message, "too large for a socket option (32 bits)")),
-        Err(_) => Err(Diagnostic::new(span, message, format!("{} is not a number of 32 bits", quote(word)))
-            .help("a switch is on with 1 and off with 0")),
+        Ok(_) => Err(Diagnostic::new(
+            span,
+            message,
+            "too large for a socket option (32 bits)",
+        )),
+        Err(_) => Err(
+            Diagnostic::new(span, message, format!("{} is not a number of 32 bits", quote(word)))
+                .help("a switch is on with 1 and off with 0"),
+        ),
     }
 }
 
@@ -259,10 +282,16 @@ fn surplus(line: &Line, verb: &Verb) -> Diagnostic {
     let diagnostic = line.unexpected(format!("expected `->`, `&` or the end of the line after `{name}`"));
     match (verb, word) {
         (_, "=" | "=>" | "-" | ">" | "→") => diagnostic.help("an outcome follows `->`: `-> ECONNREFUSED`"),
-        (Verb::Wait, _) => diagnostic.help("`wait` waits for all background actions; to pause write `+1s` before an action"),
-        (Verb::Connect { .. }, _) => diagnostic.help("`connect` goes to the server, `connect self` to the socket itself"),
+        (Verb::Wait, _) => {
+            diagnostic.help("`wait` waits for all background actions; to pause write `+1s` before an action")
+        }
+        (Verb::Connect { .. }, _) => {
+            diagnostic.help("`connect` goes to the server, `connect self` to the socket itself")
+        }
         (Verb::Listen { .. }, _) => diagnostic.help("to set the length of the accept queue write `listen backlog 5`"),
-        (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => diagnostic.help("leave it out: a number alone counts bytes"),
+        (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => {
+            diagnostic.help("leave it out: a number alone counts bytes")
+        }
         (Verb::Echo { .. }, "strlen") => diagnostic.help("`strlen` stands right behind `echo` and reads once"),
         _ if errno::by_name(word).is_some() => diagnostic.help(format!("did you mean `-> {word}`?")),
         _ => diagnostic,
@@ -292,7 +321,8 @@ fn ending(line: &mut Line, verb: Option<&Verb>) -> Result<Ending, Diagnostic> {
         Some(verb) if background && !BLOCKING.contains(&verb.name()) => {
             let message = "expected `&` only behind an action that can wait for the peer";
             let label = format!("`{}` never does", verb.name());
-            Err(Diagnostic::new(ampersand, message, label).help(format!("delete it; it can follow {}", list(&BLOCKING))))
+            Err(Diagnostic::new(ampersand, message, label)
+                .help(format!("delete it; it can follow {}", list(&BLOCKING))))
         }
         _ => Ok((outcome, background)),
     }
@@ -301,13 +331,19 @@ fn ending(line: &mut Line, verb: Option<&Verb>) -> Result<Ending, Diagnostic> {
 fn outcome(line: &mut Line, verb: Option<&Verb>) -> Result<Outcome, Diagnostic> {
     let expected = "expected an error name or `eof` after `->`";
     let Some((word, span)) = line.word() else {
-        return Err(line.unexpected(expected).help("such as `-> ECONNREFUSED`; for success leave `->` out"));
+        return Err(line
+            .unexpected(expected)
+            .help("such as `-> ECONNREFUSED`; for success leave `->` out"));
     };
     match verb {
         Some(Verb::State(_) | Verb::Wait) => {
             let name = verb.map_or("", Verb::name);
-            return Err(Diagnostic::new(span, format!("expected no outcome after `{name}`"), "it makes no system call")
-                .help("delete `->` and what follows"));
+            return Err(Diagnostic::new(
+                span,
+                format!("expected no outcome after `{name}`"),
+                "it makes no system call",
+            )
+            .help("delete `->` and what follows"));
         }
         Some(Verb::Recv(Want::Eof) | Verb::Read(Want::Eof)) if word == "eof" => {
             let message = "expected no outcome: `eof` is what the verb asks for";
@@ -318,8 +354,10 @@ fn outcome(line: &mut Line, verb: Option<&Verb>) -> Result<Outcome, Diagnostic> 
         }
         Some(verb) if word == "eof" => {
             let message = "expected `-> eof` only behind `recv`, `read` or `echo`";
-            return Err(Diagnostic::new(span, message, format!("`{}` does not read", verb.name()))
-                .help("to wait for the peer's FIN use `recv eof`"));
+            return Err(
+                Diagnostic::new(span, message, format!("`{}` does not read", verb.name()))
+                    .help("to wait for the peer's FIN use `recv eof`"),
+            );
         }
         _ => {}
     }

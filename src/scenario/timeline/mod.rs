@@ -87,7 +87,8 @@ impl Parser<'_> {
         let mut diagnostics = Vec::new();
         self.content(&mut line, span, &mut diagnostics);
         // A text that never ends makes nonsense of the rest of its line: only the text is reported.
-        self.diagnostics.extend(if lexed.is_empty() { diagnostics } else { lexed });
+        self.diagnostics
+            .extend(if lexed.is_empty() { diagnostics } else { lexed });
     }
 
     fn content(&mut self, line: &mut Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
@@ -118,8 +119,15 @@ impl Parser<'_> {
             "wire" | "peer" => (line.here(), "the actors are `client` and `server`".to_owned()),
             "or" => (line.here(), "alternatives are separated by a line `} or {`".to_owned()),
             "=" => (line.here(), "a phase is written `== title ==`".to_owned()),
-            _ if matches!(line.peek().map(|token| &token.kind), Some(Kind::Text(_) | Kind::Symbol(_))) => {
-                (line.here(), "such as `client send \"Hello\"`, `C > S PSH ACK` or `== title ==`".to_owned())
+            _ if matches!(
+                line.peek().map(|token| &token.kind),
+                Some(Kind::Text(_) | Kind::Symbol(_))
+            ) =>
+            {
+                (
+                    line.here(),
+                    "such as `client send \"Hello\"`, `C > S PSH ACK` or `== title ==`".to_owned(),
+                )
             }
             _ => (line.here(), segment::line_help(word)),
         };
@@ -146,8 +154,11 @@ impl Parser<'_> {
                     let diagnostic = Diagnostic::new(span.clone(), message, "more than two `=` or text behind them");
                     self.diagnostics.push(diagnostic);
                 } else if title.trim().is_empty() {
-                    self.diagnostics
-                        .push(Diagnostic::new(span.clone(), "expected a title between `==` and `==`", "no title"));
+                    self.diagnostics.push(Diagnostic::new(
+                        span.clone(),
+                        "expected a title between `==` and `==`",
+                        "no title",
+                    ));
                 }
                 title.trim()
             }
@@ -222,7 +233,9 @@ impl Parser<'_> {
                 BlockKind::AnyOrder
             }
         };
-        self.open_brace(line, diagnostics);
+        if self.open_brace(line, diagnostics) {
+            return;
+        }
         if self.blocks.len() >= MAX_DEPTH {
             let message = format!("expected at most {MAX_DEPTH} blocks inside each other");
             diagnostics.push(Diagnostic::new(span.clone(), message, "one more"));
@@ -235,7 +248,8 @@ impl Parser<'_> {
         });
     }
 
-    fn open_brace(&mut self, line: &mut Line, diagnostics: &mut Vec<Diagnostic>) {
+    /// Takes the `{` at the end of a line; returns whether the block is closed in the same line, which is a mistake.
+    fn open_brace(&self, line: &mut Line, diagnostics: &mut Vec<Diagnostic>) -> bool {
         if !line.eat_symbol('{') {
             if diagnostics.is_empty() {
                 diagnostics.push(line.unexpected("expected `{`").help(BLOCK_HELP));
@@ -244,7 +258,9 @@ impl Parser<'_> {
             let span = line.rest();
             let diagnostic = Diagnostic::new(span, "expected the end of the line after `{`", "more follows");
             diagnostics.push(diagnostic.help(BLOCK_HELP));
+            line.skip_until(|token, _| token.kind == Kind::Symbol('}'));
         }
+        !line.is_done()
     }
 
     /// A line `}` or `} or {`.
@@ -270,17 +286,21 @@ impl Parser<'_> {
         if !line.eat("or") {
             let diagnostic = line.unexpected("expected `or {` or the end of the line after `}`");
             diagnostics.push(diagnostic.help(BLOCK_HELP));
-        } else {
-            match &mut block.kind {
-                BlockKind::Either(alternatives) => alternatives.push(items),
-                BlockKind::AnyOrder => {
+            line.skip_until(|token, _| token.kind == Kind::Symbol('{'));
+        }
+        match &mut block.kind {
+            BlockKind::Either(alternatives) => alternatives.push(items),
+            BlockKind::AnyOrder => {
+                if diagnostics.is_empty() {
                     let message = "expected `or` only between the alternatives of `either`";
                     let diagnostic = Diagnostic::new(brace, message, "this closes `any order`");
                     diagnostics.push(diagnostic.help("write `either {` in place of `any order {`"));
-                    block.kind = BlockKind::Either(vec![items]);
                 }
+                block.kind = BlockKind::Either(vec![items]);
             }
-            self.open_brace(line, diagnostics);
+        }
+        if self.open_brace(line, diagnostics) {
+            return;
         }
         block.broken = !diagnostics.is_empty();
         self.blocks.push(block);
@@ -316,14 +336,16 @@ impl Parser<'_> {
         for block in self.blocks.drain(..) {
             let line = self.source[..at.start].matches('\n').count() + 1;
             let message = format!("expected `}}` before {what} begins in line {line}");
-            self.diagnostics.push(Diagnostic::new(block.open, message, "never closed").help(BLOCK_HELP));
+            self.diagnostics
+                .push(Diagnostic::new(block.open, message, "never closed").help(BLOCK_HELP));
         }
     }
 
     fn finish(mut self, span: Span) -> (Vec<Phase>, Vec<Diagnostic>) {
         for block in self.blocks.drain(..) {
             let message = "expected `}` before the timeline ends";
-            self.diagnostics.push(Diagnostic::new(block.open, message, "never closed").help(BLOCK_HELP));
+            self.diagnostics
+                .push(Diagnostic::new(block.open, message, "never closed").help(BLOCK_HELP));
         }
         if self.phases.is_empty() && self.diagnostics.is_empty() {
             let help = "it begins with an action, such as `server listen`";
@@ -335,7 +357,8 @@ impl Parser<'_> {
                 if phase.steps.is_empty() {
                     let message = "expected an action in every phase";
                     let diagnostic = Diagnostic::new(title.clone(), message, "nothing happens in it");
-                    self.diagnostics.push(diagnostic.help("delete the title, or add what happens"));
+                    self.diagnostics
+                        .push(diagnostic.help("delete the title, or add what happens"));
                 }
             }
         }

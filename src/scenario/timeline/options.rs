@@ -11,19 +11,28 @@ const MAX_ITEMS: usize = 40;
 
 /// Reads the list behind its `<`, which stands at `open`.
 pub(super) fn parse(line: &mut Line, open: Span) -> Result<OptionsPattern, Diagnostic> {
-    let mut pattern = OptionsPattern { items: Vec::new(), open: false };
+    let mut pattern = OptionsPattern {
+        items: Vec::new(),
+        open: false,
+    };
     if line.eat_symbol('>') {
         return Ok(pattern);
     }
     loop {
         if line.is_done() {
-            return Err(Diagnostic::new(open.start..line.here().end, "expected `>` at the end of the options", "never closed"));
+            return Err(Diagnostic::new(
+                open.start..line.here().end,
+                "expected `>` at the end of the options",
+                "never closed",
+            ));
         }
         if line.eat("...") {
             pattern.open = true;
             return match line.eat_symbol('>') {
                 true => Ok(pattern),
-                false => Err(line.unexpected("expected `>` after `...`").help("`...` stands at the end: others may follow")),
+                false => Err(line
+                    .unexpected("expected `>` after `...`")
+                    .help("`...` stands at the end: others may follow")),
             };
         }
         pattern.items.push(option(line)?);
@@ -44,7 +53,9 @@ pub(super) fn parse(line: &mut Line, open: Span) -> Result<OptionsPattern, Diagn
 
 fn option(line: &mut Line) -> Result<OptionPattern, Diagnostic> {
     let Some((word, span)) = line.word() else {
-        return Err(line.unexpected("expected the name of an option").help(did_you_mean("", &NAMES)));
+        return Err(line
+            .unexpected("expected the name of an option")
+            .help(did_you_mean("", &NAMES)));
     };
     let value = line.peek_word().is_some_and(starts_numeric);
     Ok(match word {
@@ -88,13 +99,19 @@ fn blocks(line: &mut Line) -> Result<Vec<(u32, u32)>, Diagnostic> {
             .and_then(|(left, right)| Some((left.parse().ok()?, right.parse().ok()?)));
         match edges {
             Some((left, right)) if left == right => {
-                return Err(Diagnostic::new(span, "expected a block of received bytes", "an empty block")
-                    .help("the second number is the first one behind the block"));
+                return Err(
+                    Diagnostic::new(span, "expected a block of received bytes", "an empty block")
+                        .help("the second number is the first one behind the block"),
+                );
             }
             Some(edges) => blocks.push(edges),
             None => {
                 let label = format!("{} is not a block", quote(word));
-                return Err(Diagnostic::new(span, "expected a block such as `1:13` after `sack`", label));
+                return Err(Diagnostic::new(
+                    span,
+                    "expected a block such as `1:13` after `sack`",
+                    label,
+                ));
             }
         }
     }

@@ -82,7 +82,8 @@ impl Play<'_> {
                 if matches!(end, Socket::Open) {
                     let message = "expected the client to connect once";
                     let diagnostic = Diagnostic::new(action.span.clone(), message, "it has connected above");
-                    self.diagnostics.push(diagnostic.help("write `client close` before, or `-> EISCONN` behind it"));
+                    self.diagnostics
+                        .push(diagnostic.help("write `client close` before, or `-> EISCONN` behind it"));
                 }
             }
             Verb::Accept | Verb::Close { listener: true } => self.need(action, self.listener, "listen"),
@@ -107,7 +108,8 @@ impl Play<'_> {
             Verb::Wait if !self.pending[action.party as usize] => {
                 let message = format!("expected a background action of the {} before `wait`", action.party);
                 let diagnostic = Diagnostic::new(action.span.clone(), message, "nothing to wait for");
-                self.diagnostics.push(diagnostic.help("an action goes to the background with `&` at the end of its line"));
+                self.diagnostics
+                    .push(diagnostic.help("an action goes to the background with `&` at the end of its line"));
             }
             Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait => {}
         }
@@ -118,17 +120,24 @@ impl Play<'_> {
         let (party, verb) = (action.party, action.verb.name());
         let (label, help) = match socket {
             Socket::Open => return,
-            Socket::Missing => ("no such socket yet".to_owned(), format!("add `{party} {opening}` above")),
+            Socket::Missing => (
+                "no such socket yet".to_owned(),
+                format!("add `{party} {opening}` above"),
+            ),
             Socket::Closed(at) => {
                 let line = self.source[..at].matches('\n').count() + 1;
-                (format!("closed in line {line}"), format!("an error that is meant is written `{party} {verb} … -> EBADF`"))
+                (
+                    format!("closed in line {line}"),
+                    "move it above that line, or delete it".to_owned(),
+                )
             }
         };
         let message = match socket {
             Socket::Closed(_) => format!("expected `{party} {verb}` before the socket is closed"),
             _ => format!("expected `{party} {opening}` before `{party} {verb}`"),
         };
-        self.diagnostics.push(Diagnostic::new(action.span.clone(), message, label).help(help));
+        self.diagnostics
+            .push(Diagnostic::new(action.span.clone(), message, label).help(help));
     }
 
     /// Reports segments from a party to itself where no socket is connected to itself.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::quantity::{size_text, starts_numeric};
 use super::token::{Kind, Line};
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::Payload;
+use crate::scenario::diagnostic::Diagnostic;
 
 /// The largest payload, bytes.
 pub(super) const MAX_PAYLOAD: u64 = 16 << 20;
@@ -39,13 +39,22 @@ pub(super) fn begins(line: &Line) -> bool {
 impl<'a> Payloads<'a> {
     /// Files are read from `folder`.
     pub(super) fn new(folder: &'a Path) -> Payloads<'a> {
-        Payloads { folder, left: MAX_TOTAL }
+        Payloads {
+            folder,
+            left: MAX_TOTAL,
+        }
     }
 
     /// The payload that `what` needs behind it.
     pub(super) fn parse(&mut self, line: &mut Line, what: &str) -> Result<Payload, Diagnostic> {
         if !begins(line) {
-            return Err(line.unexpected(format!("expected a payload after `{what}`")).help(FORMS));
+            let help = match line.peek_word() {
+                Some(word) if !starts_numeric(word) && word.len() < 40 => {
+                    format!("a text has quotation marks: `\"{word}\"`")
+                }
+                _ => FORMS.to_owned(),
+            };
+            return Err(line.unexpected(format!("expected a payload after `{what}`")).help(help));
         }
         let from = line.here();
         let bytes: Arc<[u8]> = if line.eat("file") {
@@ -66,14 +75,18 @@ impl<'a> Payloads<'a> {
         let span = line.here();
         let expected = "expected the name of a file after `file`";
         let Some(Kind::Text(name)) = line.peek().map(|token| token.kind.clone()) else {
-            return Err(line.unexpected(expected).help("in quotation marks: `file \"payload.bin\"`"));
+            return Err(line
+                .unexpected(expected)
+                .help("in quotation marks: `file \"payload.bin\"`"));
         };
         line.advance();
         let Ok(name) = std::str::from_utf8(&name) else {
             return Err(Diagnostic::new(span, expected, "this is not UTF-8"));
         };
         let path = Path::new(name);
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let plain = path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if name.is_empty() || !plain {
             let message = "expected a file in the scenario's folder or below it";
             return Err(Diagnostic::new(span, message, "this leads elsewhere")
@@ -121,7 +134,11 @@ fn repeated(line: &mut Line, what: &str) -> Result<Vec<u8>, Diagnostic> {
     let span = line.here();
     let pattern = literal(line)?;
     if pattern.is_empty() {
-        return Err(Diagnostic::new(span, "expected something to repeat after `of`", "of nothing"));
+        return Err(Diagnostic::new(
+            span,
+            "expected something to repeat after `of`",
+            "of nothing",
+        ));
     }
     Ok(pattern.iter().copied().cycle().take(size as usize).collect())
 }
@@ -141,20 +158,33 @@ fn literal(line: &mut Line) -> Result<Arc<[u8]>, Diagnostic> {
         .filter(|word| bytes.is_empty() || word.bytes().all(|b| b.is_ascii_hexdigit()))
         .and_then(|_| line.word())
     {
-        let digits = word.bytes().map(|b| char::from(b).to_digit(16)).collect::<Option<Vec<u32>>>();
+        let digits = word
+            .bytes()
+            .map(|b| char::from(b).to_digit(16))
+            .collect::<Option<Vec<u32>>>();
         match digits {
             Some(digits) if digits.len().is_multiple_of(2) => {
                 bytes.extend(digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8));
             }
             Some(_) => {
-                return Err(Diagnostic::new(span, "expected hexadecimal digits in pairs", "an odd number of digits")
-                    .help("every byte has two digits; flags and fields stand before `hex`"));
+                return Err(
+                    Diagnostic::new(span, "expected hexadecimal digits in pairs", "an odd number of digits")
+                        .help("every byte has two digits; flags and fields stand before `hex`"),
+                );
             }
-            None => return Err(Diagnostic::new(span, "expected hexadecimal digits after `hex`", "not hexadecimal")),
+            None => {
+                return Err(Diagnostic::new(
+                    span,
+                    "expected hexadecimal digits after `hex`",
+                    "not hexadecimal",
+                ));
+            }
         }
     }
     if bytes.is_empty() {
-        return Err(line.unexpected("expected hexadecimal digits after `hex`").help("such as `hex 48 65 6c`"));
+        return Err(line
+            .unexpected("expected hexadecimal digits after `hex`")
+            .help("such as `hex 48 65 6c`"));
     }
     Ok(bytes.into())
 }

@@ -230,7 +230,9 @@ impl Display for OptionPattern {
             OptionPattern::Sack(blocks) => {
                 f.write_str("sack")?;
                 let blocks = blocks.iter().flatten();
-                blocks.into_iter().try_for_each(|(left, right)| write!(f, " {left}:{right}"))
+                blocks
+                    .into_iter()
+                    .try_for_each(|(left, right)| write!(f, " {left}:{right}"))
             }
             OptionPattern::Timestamps => f.write_str("ts"),
             OptionPattern::FastOpen => f.write_str("tfo"),

@@ -61,7 +61,11 @@ impl Line<'_> {
         let number = bounded(digits, span.clone(), what, max)?;
         if matches!(self.peek_word(), Some("bytes" | "byte" | "KiB" | "MiB" | "GiB")) {
             let unit = self.peek_str();
-            let spelling = if unit.starts_with("byte") { word.to_owned() } else { format!("{word}{unit}") };
+            let spelling = if unit.starts_with("byte") {
+                word.to_owned()
+            } else {
+                format!("{word}{unit}")
+            };
             return Err(self
                 .unexpected("expected a number of bytes as one word")
                 .help(format!("write `{spelling}`")));
@@ -96,10 +100,15 @@ pub(in crate::scenario) fn duration(word: &str, span: Span) -> Result<Duration, 
         let (label, help) = if unit.is_empty() {
             ("no unit".to_owned(), format!("write `{digits}ms` or `{digits}s`"))
         } else if unit.starts_with('.') {
-            ("not a whole number".to_owned(), "take a smaller unit: `1500ms` for 1.5 s".to_owned())
+            (
+                "not a whole number".to_owned(),
+                "take a smaller unit: `1500ms` for 1.5 s".to_owned(),
+            )
         } else {
             let help = match unit {
-                "m" | "minutes" | "minute" => "did you mean `min`? The units are `ns`, `us`, `ms`, `s`, `min`".to_owned(),
+                "m" | "minutes" | "minute" => {
+                    "did you mean `min`? The units are `ns`, `us`, `ms`, `s`, `min`".to_owned()
+                }
                 "sec" | "secs" | "seconds" | "second" => "did you mean `s`?".to_owned(),
                 "µs" | "μs" => "did you mean `us`?".to_owned(),
                 _ if unit.len() < 3 => format!("known here: {}", list(&units)),
@@ -116,7 +125,11 @@ pub(in crate::scenario) fn duration(word: &str, span: Span) -> Result<Duration, 
         .map(Duration::from_nanos);
     match duration {
         Some(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err(Diagnostic::new(span, "expected a duration of at most `60min`", "longer than that")),
+        _ => Err(Diagnostic::new(
+            span,
+            "expected a duration of at most `60min`",
+            "longer than that",
+        )),
     }
 }
 
@@ -143,7 +156,11 @@ fn too_large(span: Span, what: &str, max: u64) -> Diagnostic {
 
 /// The size as a scenario spells it: `64KiB`, `1000`.
 pub(in crate::scenario) fn size_text(bytes: u64) -> String {
-    match SIZE_UNITS.iter().rev().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)) {
+    match SIZE_UNITS
+        .iter()
+        .rev()
+        .find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor))
+    {
         Some((unit, factor)) => format!("{}{unit}", bytes / factor),
         None => bytes.to_string(),
     }
@@ -156,5 +173,7 @@ pub(in crate::scenario) fn duration_text(duration: Duration) -> String {
         .iter()
         .rev()
         .find(|(_, factor)| nanos.is_multiple_of(u128::from(*factor)) && nanos >= u128::from(*factor))
-        .map_or("0s".to_owned(), |(unit, factor)| format!("{}{unit}", nanos / u128::from(*factor)))
+        .map_or("0s".to_owned(), |(unit, factor)| {
+            format!("{}{unit}", nanos / u128::from(*factor))
+        })
 }

@@ -16,6 +16,9 @@ const MAX_COUNT: u64 = 10_000;
 /// The most payload bytes that one segment can carry: what is left of the largest IP packet behind the smallest headers.
 const MAX_LEN: u64 = 65_535 - 20;
 
+/// How many mistakes of one line are told; who has more has written something else.
+const MAX_MISTAKES: usize = 10;
+
 const FIELDS: [&str; 9] = ["seq", "ack", "len", "win", "urg", "within", "after", "hex", "file"];
 
 /// Whether the line is meant as a segment line: it begins with two parties, or with something and `>`.
@@ -52,7 +55,7 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut 
         ack_span: None,
         len_span: None,
     };
-    while !line.is_done() {
+    while !line.is_done() && diagnostics.len() < before + MAX_MISTAKES {
         if let Err(diagnostic) = reader.item(line, payloads) {
             diagnostics.push(diagnostic);
             // What follows a mistake is read again from the next thing that is known.
@@ -79,7 +82,10 @@ fn parties(line: &mut Line) -> Result<(Party, Party), Diagnostic> {
 }
 
 fn party(line: &mut Line) -> Result<Party, Diagnostic> {
-    if let Some(party) = Party::ALL.into_iter().find(|party| line.peek_str() == party.letter().to_string()) {
+    if let Some(party) = Party::ALL
+        .into_iter()
+        .find(|party| line.peek_str() == party.letter().to_string())
+    {
         line.advance();
         return Ok(party);
     }
@@ -95,7 +101,11 @@ fn stream(line: &mut Line, span: Span, (from, to): (Party, Party)) -> Result<Exp
     let at = line.here();
     let bytes = line.size("stream", MAX_BYTES)?;
     if bytes == 0 {
-        return Err(Diagnostic::new(at, "expected at least one byte after `stream`", "no bytes need no segments"));
+        return Err(Diagnostic::new(
+            at,
+            "expected at least one byte after `stream`",
+            "no bytes need no segments",
+        ));
     }
     if !line.is_done() {
         return Err(line
@@ -143,7 +153,12 @@ impl Items {
         }
         if line.eat_symbol('<') {
             let options = options::parse(line, start.clone())?;
-            return set(&mut pattern.options, options, start.start..line.previous_end(), "options");
+            return set(
+                &mut pattern.options,
+                options,
+                start.start..line.previous_end(),
+                "an option list",
+            );
         }
         let Some((word, span)) = line.word() else {
             let help = match line.peek_str() {
@@ -157,10 +172,17 @@ impl Items {
             return Err(diagnostic);
         };
         match word {
-            "seq" => set(&mut pattern.seq, line.number("seq", u32::MAX.into())? as u32, span, "seq"),
+            "seq" => set(
+                &mut pattern.seq,
+                line.number("seq", u32::MAX.into())? as u32,
+                span,
+                "seq",
+            ),
             "ack" => {
                 if !line.peek_word().is_some_and(quantity::starts_numeric) {
-                    return Err(line.unexpected("expected a number after `ack`").help("the flag is written `ACK`"));
+                    return Err(line
+                        .unexpected("expected a number after `ack`")
+                        .help("the flag is written `ACK`"));
                 }
                 let number = line.number("ack", u32::MAX.into())? as u32;
                 self.ack_span = Some(span.start..line.previous_end());
@@ -175,19 +197,35 @@ impl Items {
                 self.len_span = Some(whole);
                 set(&mut pattern.len, number as u32, span, "len")
             }
-            "win" => set(&mut pattern.window, line.number("win", u16::MAX.into())? as u16, span, "win"),
+            "win" => set(
+                &mut pattern.window,
+                line.number("win", u16::MAX.into())? as u16,
+                span,
+                "win",
+            ),
             "urg" => {
                 if !line.peek_word().is_some_and(quantity::starts_numeric) {
-                    return Err(line.unexpected("expected a number after `urg`").help("the flag is written `URG`"));
+                    return Err(line
+                        .unexpected("expected a number after `urg`")
+                        .help("the flag is written `URG`"));
                 }
-                set(&mut pattern.urgent, line.number("urg", u16::MAX.into())? as u16, span, "urg")
+                set(
+                    &mut pattern.urgent,
+                    line.number("urg", u16::MAX.into())? as u16,
+                    span,
+                    "urg",
+                )
             }
             "within" | "after" => {
                 let timing = timing(line, word)?;
                 set(&mut pattern.timing, timing, span, "a time")
             }
             "none" => match pattern.flags {
-                Some(_) => Err(Diagnostic::new(span, "expected `none` only without any flag", "there are flags already")),
+                Some(_) => Err(Diagnostic::new(
+                    span,
+                    "expected `none` only without any flag",
+                    "there are flags already",
+                )),
                 None => set(&mut pattern.flags, Flags::empty(), span, "flags"),
             },
             _ if is_count(word) => self.count(count(word, span.clone())?, span),
@@ -255,7 +293,11 @@ fn set<T>(field: &mut Option<T>, value: T, span: Span, name: &str) -> Result<(),
 }
 
 fn twice(span: Span, name: &str) -> Diagnostic {
-    let name = if name.contains(' ') { name.to_owned() } else { format!("`{name}`") };
+    let name = if name.contains(' ') {
+        name.to_owned()
+    } else {
+        format!("`{name}`")
+    };
     Diagnostic::new(span, format!("expected {name} once in a line"), "the second one").help("delete one of them")
 }
 
@@ -271,7 +313,10 @@ fn unknown(word: &str, span: Span) -> Diagnostic {
     let upper = word.to_uppercase();
     let parts: Vec<&str> = upper.split(['|', '+', '/', '-']).collect();
     let (label, help) = if flags.contains(&&*upper) {
-        (format!("{} in lower case", quote(word)), format!("flags are written in capitals: `{upper}`"))
+        (
+            format!("{} in lower case", quote(word)),
+            format!("flags are written in capitals: `{upper}`"),
+        )
     } else if parts.len() > 1 && parts.iter().all(|part| flags.contains(part)) {
         let label = format!("{} is not a flag", quote(word));
         (label, format!("flags are separated by blanks: `{}`", parts.join(" ")))
@@ -351,8 +396,10 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
                 quantity::duration(max, split + 2..span.end)?,
             );
             if min > max {
-                return Err(Diagnostic::new(span, "expected a range from shorter to longer", "an empty range")
-                    .help("the shorter duration stands first"));
+                return Err(
+                    Diagnostic::new(span, "expected a range from shorter to longer", "an empty range")
+                        .help("the shorter duration stands first"),
+                );
             }
             (min, Some(max))
         }

@@ -165,7 +165,9 @@ fn next_token(source: &str, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Op
     } else {
         let ends = |c: char| c.is_whitespace() || c == '"' || c == '#' || SYMBOLS.contains(&c);
         let end = rest.find(ends).unwrap_or(rest.len());
-        (Kind::Word, rest.find("->").map_or(end, |arrow| end.min(arrow)))
+        // In `listen->EPIPE` the word ends before the arrow, of which `>` would end it too late.
+        let arrow = rest[end..].starts_with('>') && rest[..end].ends_with('-');
+        (Kind::Word, end - usize::from(arrow))
     };
     Some(Token {
         kind,
@@ -182,7 +184,10 @@ fn quoted(source: &str, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Token 
         match c {
             '"' => {
                 let kind = Kind::Text(bytes.into());
-                return Token { kind, span: span.start..at + 1 };
+                return Token {
+                    kind,
+                    span: span.start..at + 1,
+                };
             }
             '\\' => {
                 let after = chars.next().map(|(_, c)| c);
@@ -223,16 +228,21 @@ fn escape(source: &str, at: usize, after: Option<char>, end: usize) -> Result<u8
             let digits = source
                 .get(at + 2..at + 4)
                 .filter(|digits| at + 4 <= end && digits.bytes().all(|b| b.is_ascii_hexdigit()));
-            digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).ok_or_else(|| {
-                Diagnostic::new(at..at + 2, "expected two hexadecimal digits after `\\x`", "an incomplete byte")
+            digits
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+                .ok_or_else(|| {
+                    Diagnostic::new(
+                        at..at + 2,
+                        "expected two hexadecimal digits after `\\x`",
+                        "an incomplete byte",
+                    )
                     .help("such as `\\x04`")
-            })
+                })
         }
         _ => {
             let length = 1 + after.map_or(0, char::len_utf8);
             let message = "expected one of the escapes `\\n \\r \\t \\0 \\\\ \\\" \\xNN`";
-            Err(Diagnostic::new(at..at + length, message, "unknown escape")
-                .help("write a backslash itself as `\\\\`"))
+            Err(Diagnostic::new(at..at + length, message, "unknown escape").help("write a backslash itself as `\\\\`"))
         }
     }
 }

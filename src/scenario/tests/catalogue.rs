@@ -1,0 +1,272 @@
+//! One snapshot with all the mistakes that people make, and what they are told.
+
+use std::path::Path;
+
+use super::{file, play};
+use crate::scenario::parse;
+
+/// Lines of a timeline that begins with a connection, each with one mistake.
+const LINES: &[&str] = &[
+    // Words.
+    "client conect",
+    "clinet connect",
+    "wire drop SYN",
+    "client",
+    "C > S syn",
+    "C > S SYN|ACK",
+    "C > S SYN,ACK",
+    "C > S SNY",
+    "C > S PSH ACK sqe 1",
+    "C > S ACK 13",
+    "C > S ack",
+    "C > S ACK ACK",
+    "C > S none ACK",
+    "client > server SYN",
+    "C > X SYN",
+    "C S SYN",
+    "C -> S SYN",
+    "C < S SYN",
+    "C > C SYN",
+    "= close =",
+    "== close",
+    "== ==",
+    "close",
+    // Numbers.
+    "C > S seq 4294967296",
+    "C > S ACK ack one",
+    "C > S win 65536",
+    "C > S len 70000",
+    "C > S PSH len 4 \"Hello\"",
+    "C > S SYN ack 1",
+    "C > S ACK seq 1 seq 2",
+    "C > S ACK x0",
+    "C > S ACK x5..2",
+    "C > S ACK x2 ?",
+    "C > S ACK x3..many",
+    "C > S ACK within 250",
+    "C > S ACK within 1.5s",
+    "C > S ACK within 2sec",
+    "C > S ACK after 220ms..200ms",
+    "C > S ACK within 1s after 1s",
+    "C > S stream",
+    "C > S stream 1MiB x2",
+    "C > S ACK stream 1MiB",
+    "client recv 1MB",
+    "client recv 12 bytes",
+    "client recv 0",
+    "client recv",
+    "+1 client recv eof",
+    "+ 1s client recv eof",
+    "+2h client recv eof",
+    // Payloads.
+    "client send",
+    "client send Hello",
+    "client send \"Hello",
+    "client send \"Hello # not a comment",
+    "client send \"\\q\"",
+    "client send \"\\x4\"",
+    "client send \"\"",
+    "client send hex",
+    "client send hex 48 6",
+    "client send hex 48 65 zz",
+    "client send 64KiB of",
+    "client send 64KiB of \"\"",
+    "client send 17MiB of \"x\"",
+    "client send 4KB of \"x\"",
+    "client send file payload.bin",
+    "client send file \"../secret\"",
+    "client send file \"/etc/passwd\"",
+    "client send file \"missing.bin\"",
+    // Options.
+    "C > S SYN <mss 1460",
+    "C > S SYN <mss 1460 sack_ok>",
+    "C > S SYN <mss 1460, sackok>",
+    "C > S SYN <mss 65536>",
+    "C > S SYN <ts 1>",
+    "C > S ACK <sack 13>",
+    "C > S SYN <..., mss>",
+    "C > S SYN <mss> <ts>",
+    // Actions.
+    "client listen",
+    "client accept",
+    "client close listener",
+    "server connect",
+    "server listen 5",
+    "client shutdown",
+    "client set TCP_NODELAY",
+    "client set NODELAY 1",
+    "client set TCP_NODELAY on",
+    "client state FIN_WAIT_2",
+    "client state established",
+    "client echo \"Hello\"",
+    "client connect somewhere",
+    // Outcomes.
+    "client send \"x\" ->",
+    "client send \"x\" -> ECONREFUSED",
+    "client send \"x\" -> epipe",
+    "client send \"x\" -> 32",
+    "client send \"x\" -> ok",
+    "client send \"x\" -> eof",
+    "client send \"x\" EPIPE",
+    "client recv eof -> eof",
+    "client state CLOSED -> EPIPE",
+    "client recv 1 & -> EPIPE",
+    "client recv 1 -> EPIPE now",
+    "client close &",
+    "client wait",
+    // Blocks.
+    "any order {",
+    "any oder {\nC > S ACK\nS > C ACK\n}",
+    "any order { C > S ACK }",
+    "any order {\n}",
+    "any order {\nC > S ACK\n}",
+    "any order {\nC > S ACK\n...\n}",
+    "any order {\nC > S ACK\n} or {\nS > C ACK\n}",
+    "either {\nC > S ACK\n}",
+    "either {\nC > S ACK\n} else {\nS > C ACK\n}",
+    "either {\nC > S ACK\nclient close",
+    "}",
+    "... x2",
+    "{",
+    "\"Hello\"",
+    // Order.
+    "client connect",
+    "server close listener\nserver accept",
+    "client close\nclient send \"x\"",
+    "== empty ==",
+];
+
+/// Whole files, each with one mistake.
+const FILES: &[(&str, &[u8])] = &[
+    ("empty", b""),
+    ("blank", b"\n  \n"),
+    ("not UTF-8", b"title = \"caf\xe9\"\n"),
+    ("NUL byte", b"title = \"a\0b\"\n"),
+    ("only a title", b"title = \"A test\"\n"),
+    ("broken TOML", b"title = \"A test\nteaches = \"Nothing.\"\n"),
+    (
+        "timeline never closed",
+        b"title = \"A\"\nteaches = \"B\"\ntimeline = '''\nserver listen\n",
+    ),
+    ("key twice", b"title = \"A\"\ntitle = \"B\"\n"),
+];
+
+/// Additional keys of an otherwise faultless file.
+const KEYS: &[&str] = &[
+    "titel = \"A test\"",
+    "family = \"ipv6\"",
+    "teaches = 7",
+    "title = \"  \"",
+    "title = \"\"\"\none\ntwo\n\"\"\"",
+    "covers = \"T1\"",
+    "covers = [\"T1\", 2]",
+    "covers = [\"must14\", \"handshake\"]",
+    "covers = [\"T1\", \"T1\"]",
+    "findings = [\"echo-contact\"]",
+    "bench = true",
+    "bench.family = \"ip4\"",
+    "bench.quickack = \"yes\"",
+    "bench.deadline = 5",
+    "bench.deadline = \"5\"",
+    "bench.deadline = \"0s\"",
+    "bench.dedline = \"5s\"",
+    "timeline = 'client connect'",
+    "timeline = \"\"\"\nclient connect\nclient send \"\\x04\"\n\"\"\"",
+    "timeline = ''''''",
+    "timeline = '''\n# nothing\n'''",
+    "timeline = '''\nC > S SYN\n'''",
+    "timeline = '''\nclient send \"x\"\n'''",
+    "timeline = '''\nserver accept\n'''",
+    "[bench]\nquickack = true\ntimeline = '''\nclient connect\n'''",
+];
+
+const PRELUDE: &str = "server listen\nclient connect\nserver accept\n";
+
+#[test]
+fn every_mistake_is_explained() {
+    let mut text = String::new();
+    let mut add = |label: &str, source: &[u8]| {
+        let diagnostics = parse("test", Path::new("test.toml"), source).expect_err(label);
+        let label = label.replace('\n', " / ");
+        text += &format!("# {label}\n{diagnostics}\n\n");
+    };
+    for (label, source) in FILES {
+        add(label, source);
+    }
+    add("more than 1 MiB", " ".repeat((1 << 20) + 1).as_bytes());
+    for keys in KEYS {
+        let given = |key: &str| keys.lines().any(|line| line.starts_with(key));
+        let mut source = String::new();
+        for (key, line) in [
+            ("title", "title = \"A test\"\n"),
+            ("teaches", "teaches = \"Nothing.\"\n"),
+            ("timeline", "timeline = '''\nclient connect\n'''\n"),
+        ] {
+            if !given(key) {
+                source += line;
+            }
+        }
+        add(keys, format!("{source}{keys}\n").as_bytes());
+    }
+    for line in LINES {
+        add(line, file(&format!("{PRELUDE}{line}")).as_bytes());
+    }
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("diagnostics", text);
+    });
+}
+
+#[test]
+fn every_line_of_the_catalogue_holds_one_mistake() {
+    for line in LINES {
+        let diagnostics = play(&format!("{PRELUDE}{line}")).expect_err(line);
+        assert_eq!(diagnostics.len(), 1, "{line}\n{diagnostics}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once() {
+    let source = "titel = \"A test\"\nteaches = 7\nbench.family = \"ipv5\"\ntitle = \"A\"\ntimeline = '''
+server listen
+client conect
+  C > S SIN
+server accept -> EFUN
+  S > C ACK within 5
+  any order {
+'''\n";
+    let diagnostics = parse("test", Path::new("test.toml"), source.as_bytes()).expect_err("eight mistakes");
+    let lines: Vec<usize> = diagnostics
+        .iter()
+        .map(|diagnostic| source[..diagnostic.span.start].matches('\n').count() + 1)
+        .collect();
+    assert_eq!(lines, [1, 2, 3, 7, 8, 9, 10, 11], "{diagnostics}");
+    assert!(
+        diagnostics.to_string().ends_with("8 errors in test.toml"),
+        "{diagnostics}"
+    );
+}
+
+#[test]
+fn several_mistakes_of_one_line_are_told_at_once() {
+    let diagnostics = play("client conect -> EFUN\n  C > S SIN seq one ack 2 x0").expect_err("five mistakes");
+    assert_eq!(diagnostics.len(), 5, "{diagnostics}");
+}
+
+#[test]
+fn broken_toml_does_not_hide_the_mistakes_of_the_timeline() {
+    let source = "title = A test\nteaches = \"Nothing.\"\ntimeline = '''\nclient conect\n'''\n";
+    let diagnostics = parse("test", Path::new("test.toml"), source.as_bytes()).expect_err("two mistakes");
+    assert!(
+        diagnostics.to_string().contains("did you mean `connect`?"),
+        "{diagnostics}"
+    );
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_shown() {
+    let diagnostics = play(&"C > S SIN\n".repeat(2000)).expect_err("2000 mistakes");
+    assert!(diagnostics.len() >= 2000);
+    let text = diagnostics.to_string();
+    assert_eq!(text.matches("error:").count(), 50);
+    assert!(text.ends_with("the first 50 are shown"));
+}
