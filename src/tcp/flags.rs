@@ -80,3 +80,29 @@ impl fmt::Display for Flags {
         f.pad(&names.join(" "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn written_flags_read_back(bits: u16) {
+            let flags = Flags::from_bits_truncate(bits);
+            let read: Option<Flags> = match flags.to_string().as_str() {
+                "none" => Some(Flags::empty()),
+                names => names.split(' ').map(Flags::by_name).collect(),
+            };
+            prop_assert_eq!(read, Some(flags));
+        }
+    }
+
+    #[test]
+    fn flags_are_written_in_the_order_of_the_handshake() {
+        assert_eq!((Flags::ACK | Flags::SYN).to_string(), "SYN ACK");
+        assert_eq!((Flags::ACK | Flags::PSH | Flags::FIN).to_string(), "FIN PSH ACK");
+        assert_eq!(Flags::by_name("syn"), None);
+    }
+}

@@ -67,3 +67,45 @@ impl fmt::Display for Seq {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_added_is_the_distance(base: u32, count: u32) {
+            let base = Seq(base);
+            prop_assert_eq!((base + count).since(base), count);
+            prop_assert_eq!(base + count - count, base);
+        }
+
+        #[test]
+        fn a_number_comes_before_all_of_the_half_circle_after_it(base: u32, count in 1_u32..1 << 31) {
+            let base = Seq(base);
+            prop_assert!(base.is_before(base + count));
+            prop_assert!(base + count > base);
+            prop_assert!(!(base + count).is_before(base));
+        }
+
+        #[test]
+        fn order_does_not_depend_on_the_origin(one: u32, other: u32, shift: u32) {
+            let order = Seq(one).partial_cmp(&Seq(other));
+            prop_assert_eq!((Seq(one) + shift).partial_cmp(&(Seq(other) + shift)), order);
+        }
+    }
+
+    #[test]
+    fn opposite_numbers_have_no_order() {
+        assert_eq!(Seq(5).partial_cmp(&(Seq(5) + (1 << 31))), None);
+        assert_eq!(Seq(5).partial_cmp(&Seq(5)), Some(Ordering::Equal));
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        assert_eq!(Seq(u32::MAX) + 2, Seq(1));
+        assert!(Seq(u32::MAX).is_before(Seq(0)));
+    }
+}

@@ -71,6 +71,9 @@ pub fn lint(segments: &[Segment]) -> Vec<Violation> {
         options(index, segment, &mut found);
         spaces.segment(index, segment, &mut found);
     }
+    spaces.end(&mut found);
+    // Stable: what was found late, such as a gap that nothing filled, goes where it belongs.
+    found.0.sort_by_key(|violation| violation.segment);
     found.0
 }
 

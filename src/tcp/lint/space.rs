@@ -1,5 +1,9 @@
 //! The lints that need the numbers of the segments before: one sequence space per sender, and what its peer has
 //! acknowledged and allowed in it.
+//!
+//! Loopback has one queue per CPU, so a segment can overtake another one of the same sender. Rules about numbers that
+//! must not go back therefore speak only when a segment was surely sent later: when its timestamp option says so, or when
+//! there are no timestamps to ask. A gap counts only when nothing fills it later.
 
 use super::{ACK_BACK, ACK_SENT, AFTER_FIN, COUNT_ONE, Found, PUSH, RIGHT_EDGE, RST_FOR_RST, SEQUENCE, WINDOW};
 use crate::tcp::{Flags, Party, Segment, Seq, TcpOption};
@@ -9,12 +13,17 @@ const MEMORY: u32 = 1 << 30;
 /// The largest shift count (RFC 7323, section 2.3).
 const LARGEST_SHIFT: u8 = 14;
 
+/// Gaps that may still be filled, per sender; the oldest is reported when there are more.
+const OPEN_GAPS: usize = 64;
+
 /// Both senders' sequence spaces, and what each end heard since it last spoke.
 #[derive(Default)]
 pub(super) struct Spaces {
     /// By [`Party`], client first; `None` until the party's SYN.
     of: [Option<Space>; 2],
     heard: [Heard; 2],
+    /// The latest TSval of each party.
+    clocks: [Option<Seq>; 2],
 }
 
 /// What an end received since it last sent something.
@@ -51,20 +60,49 @@ impl Spaces {
         if segment.flags.contains(Flags::SYN) {
             let known = &mut self.of[from];
             if known.as_ref().is_none_or(|space| space.initial != segment.seq) {
+                if let Some(old) = known {
+                    old.report_gaps(found);
+                }
                 *known = Some(Space::opened_by(segment, known.is_some()));
+                self.clocks[from] = None;
             }
         }
+        let later = self.surely_later(segment);
         if let Some(space) = &mut self.of[from] {
-            space.sent(index, segment, found);
+            space.sent(index, segment, later, found);
         }
         if segment.flags.contains(Flags::ACK) {
             let shift = self.shift(segment);
             if let Some(space) = &mut self.of[to]
-                && space.acknowledged_by(index, segment, found)
+                && space.acknowledged_by(index, segment, later, found)
                 && let Some(shift) = shift
             {
-                space.offered_by(index, segment, shift, found);
+                space.offered_by(index, segment, shift, later, found);
             }
+        }
+    }
+
+    /// Ends the capture: what may still have come has not.
+    pub(super) fn end(&self, found: &mut Found) {
+        for space in self.of.iter().flatten() {
+            space.report_gaps(found);
+        }
+    }
+
+    /// Whether the segment was sent after all segments of its sender that were captured before it.
+    fn surely_later(&mut self, segment: &Segment) -> bool {
+        let time = segment.options.iter().find_map(|option| match option {
+            TcpOption::Timestamps { value, .. } => Some(Seq(*value)),
+            _ => None,
+        });
+        let clock = &mut self.clocks[slot(segment.from)];
+        match (time, &clock) {
+            (Some(time), Some(latest)) if !latest.is_before(time) => false,
+            (Some(time), _) => {
+                *clock = Some(time);
+                true
+            }
+            (None, _) => true,
         }
     }
 
@@ -120,6 +158,8 @@ struct Space {
     oldest: Seq,
     /// SND.NXT.
     next: Seq,
+    /// Numbers that were skipped and not sent since: the segment that skipped them, and [left, right).
+    gaps: Vec<(usize, Seq, Seq)>,
     /// Whether a segment after the SYN was seen.
     spoke: bool,
     /// The last segment with the highest data so far: its index, the number after it, and whether PSH was set.
@@ -144,6 +184,7 @@ impl Space {
             }),
             oldest: syn.seq,
             next: syn.seq + 1,
+            gaps: Vec::new(),
             spoke: false,
             last_data: None,
             fin: None,
@@ -157,23 +198,31 @@ impl Space {
     }
 
     /// Holds a segment of this space's sender against it.
-    fn sent(&mut self, index: usize, segment: &Segment, found: &mut Found) {
+    fn sent(&mut self, index: usize, segment: &Segment, later: bool, found: &mut Found) {
         let syn = segment.flags.contains(Flags::SYN);
         let fin = segment.flags.contains(Flags::FIN);
         let seq = segment.seq;
-        if self.next.is_before(seq) || seq.is_before(self.oldest) {
-            let (seq, next) = (self.relative(seq), self.relative(self.next));
+        if seq.is_before(self.oldest) {
             found.add(
                 index,
                 SEQUENCE,
-                format!("SEQ {seq} is neither SND.NXT, which is {next}, nor a number sent before"),
+                format!(
+                    "SEQ lies {} before the first number of the connection",
+                    self.oldest.since(seq)
+                ),
             );
-            if segment.seq.is_before(self.oldest) {
-                return;
+            return;
+        }
+        self.fill_gaps(segment);
+        if self.next.is_before(seq) {
+            self.gaps.push((index, self.next, seq));
+            if self.gaps.len() > OPEN_GAPS {
+                let oldest = self.gaps.remove(0);
+                self.report_gap(oldest, found);
             }
         }
         if !syn {
-            self.counts_one(index, segment, found);
+            self.counts_one(index, segment, later, found);
             self.spoke = true;
         } else {
             self.active &= !segment.flags.contains(Flags::ACK);
@@ -218,7 +267,7 @@ impl Space {
 
     /// A segment that begins at the number of the SYN or the FIN was sent by an end that did not count it, unless it is a
     /// keep-alive (section 3.8.4), which may carry one byte and is sent only when all is acknowledged.
-    fn counts_one(&self, index: usize, segment: &Segment, found: &mut Found) {
+    fn counts_one(&self, index: usize, segment: &Segment, later: bool, found: &mut Found) {
         let probe = segment.len <= 1 && !segment.flags.contains(Flags::FIN);
         let all_acknowledged = self.acknowledged == Some(self.next);
         if segment.seq == self.initial && !(probe && all_acknowledged && (self.spoke || !self.active)) {
@@ -229,6 +278,7 @@ impl Space {
             );
         }
         if let Some(fin) = self.fin
+            && later
             && segment.sequence_len() == 0
             && segment.seq + 1 == fin
             && !all_acknowledged
@@ -243,6 +293,31 @@ impl Space {
                 ),
             );
         }
+    }
+
+    fn fill_gaps(&mut self, segment: &Segment) {
+        let (seq, end) = (segment.seq, segment.end());
+        self.gaps.retain_mut(|(_, left, right)| {
+            if !left.is_before(seq) && left.is_before(end) {
+                *left = end;
+            }
+            left.is_before(*right)
+        });
+    }
+
+    fn report_gaps(&self, found: &mut Found) {
+        for gap in &self.gaps {
+            self.report_gap(*gap, found);
+        }
+    }
+
+    fn report_gap(&self, (index, left, right): (usize, Seq, Seq), found: &mut Found) {
+        let (count, left, right) = (right.since(left), self.relative(left), self.relative(right));
+        found.add(
+            index,
+            SEQUENCE,
+            format!("SEQ {right} leaves a gap: the {count} numbers from {left} on were never sent"),
+        );
     }
 
     fn fits_window(&self, index: usize, segment: &Segment, found: &mut Found) {
@@ -263,7 +338,7 @@ impl Space {
     }
 
     /// Holds the ACK field of a peer's segment against this space; whether it belongs to it.
-    fn acknowledged_by(&mut self, index: usize, segment: &Segment, found: &mut Found) -> bool {
+    fn acknowledged_by(&mut self, index: usize, segment: &Segment, later: bool, found: &mut Found) -> bool {
         let ack = segment.ack;
         let (number, next) = (self.relative(ack), self.relative(self.next));
         let sent = self.oldest.is_before(ack) && !self.next.is_before(ack);
@@ -279,7 +354,7 @@ impl Space {
                 return false;
             }
             Some(highest) if ack.is_before(highest) => {
-                if !segment.flags.contains(Flags::SYN) {
+                if later && !segment.flags.contains(Flags::SYN) {
                     let highest = self.relative(highest);
                     found.add(index, ACK_BACK, format!("ACK {number} after ACK {highest}"));
                 }
@@ -292,13 +367,14 @@ impl Space {
     }
 
     /// Takes note of the window that a peer's segment offers.
-    fn offered_by(&mut self, index: usize, segment: &Segment, shift: u8, found: &mut Found) {
+    fn offered_by(&mut self, index: usize, segment: &Segment, shift: u8, later: bool, found: &mut Found) {
         let edge = segment.ack + (u32::from(segment.window) << shift);
         match self.edge {
             Some(highest) if edge.is_before(highest) => {
-                // The scale rounds a window down by less than its unit (RFC 7323, section 2.4).
+                // The scale rounds a window down by less than its unit (RFC 7323, section 2.4). Linux closes its window
+                // when it has no memory left for what it had invited.
                 let back = highest.since(edge);
-                if back >= 1 << shift {
+                if later && back >= 1 << shift && segment.window > 0 {
                     let (edge, highest) = (self.relative(edge), self.relative(highest));
                     found.add(
                         index,

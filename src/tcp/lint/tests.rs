@@ -21,6 +21,12 @@ fn window(segment: Segment, window: u16) -> Segment {
     with(segment, |segment| segment.window = window)
 }
 
+fn timed(segment: Segment, value: u32) -> Segment {
+    with(segment, |segment| {
+        segment.options.push(TcpOption::Timestamps { value, echo: 0 });
+    })
+}
+
 /// The handshake, and then these.
 fn opened(then: impl IntoIterator<Item = Segment>) -> Vec<Segment> {
     session(b"x").into_iter().take(3).chain(then).collect()
@@ -236,6 +242,24 @@ fn ordinary_sessions_violate_nothing() {
                 server("SYN ACK", 90_000, 5_001, b""),
                 client("ACK", 5_001, 90_001, b""),
             ]),
+        ),
+        (
+            "segments that were overtaken",
+            opened([
+                client("ACK", 1, 1, b"abc"),
+                client("ACK", 7, 1, b"ghi"),
+                client("ACK", 4, 1, b"def"),
+                timed(server("ACK", 1, 10, b""), 5),
+                timed(window(server("ACK", 1, 10, b""), 400), 5),
+                timed(server("ACK", 1, 4, b""), 4),
+                client("PSH ACK", 10, 1, b"x"),
+                timed(client("FIN ACK", 11, 1, b""), 9),
+                timed(client("ACK", 11, 1, b""), 8),
+            ]),
+        ),
+        (
+            "a receiver that runs out of memory",
+            opened([server("ACK", 1, 1, b""), window(server("ACK", 1, 1, b""), 0)]),
         ),
         ("the middle of a session", session(b"Hello World!").split_off(5)),
         (
