@@ -90,6 +90,21 @@ fn another_result_is_a_change_of_the_action() {
 }
 
 #[test]
+fn a_single_unchanged_line_is_shown_rather_than_folded() {
+    let view = View {
+        context: 0,
+        ..View::default()
+    };
+    let folds = |middle: &str| {
+        diff(&format!("a{middle}\nz"), &format!("b{middle}\ny"))
+            .render(&view)
+            .contains('…')
+    };
+    assert!(!folds("\n1"));
+    assert!(folds("\n1\n2"));
+}
+
+#[test]
 fn colours_are_there_only_when_asked_for() {
     let new = OLD.replace("ack 6     len 5", "ack 6     len 6");
     assert!(!plain(&new).contains('\u{1b}'));

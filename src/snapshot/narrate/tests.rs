@@ -514,6 +514,23 @@ fn a_stream_is_one_line_whatever_the_rhythm_of_its_acknowledgments() {
 }
 
 #[test]
+fn a_stream_in_a_block_is_one_line_too() {
+    let plain = stream([true; 4]);
+    for block in [
+        |items| Expect::AnyOrder { span: 0..0, items },
+        |items| Expect::Either {
+            span: 0..0,
+            alternatives: vec![vec![], items],
+        },
+    ] {
+        let mut play = stream([true; 4]);
+        let expect = &mut play.scenario.phases[0].steps[0].expect;
+        *expect = vec![block(std::mem::take(expect))];
+        assert_eq!(text(&play), text(&plain));
+    }
+}
+
+#[test]
 fn the_segment_after_a_stream_has_the_next_number_and_its_own_index() {
     let mut play = stream([true; 4]);
     play.segment(C, FIN_ACK, 3501, 1, b"");
@@ -534,18 +551,36 @@ fn the_segment_after_a_stream_has_the_next_number_and_its_own_index() {
 }
 
 #[test]
-fn a_retransmission_within_a_stream_has_its_own_line() {
-    let mut play = stream([false, false, false, true]);
-    let entries = play.recording.entries.len();
-    play.segment(C, ACK, 1, 1, &[b'x'; 1000]);
-    let retransmission = play.recording.entries.pop().expect("pushed");
-    play.recording.entries.insert(entries - 2, retransmission);
-    let text = stateless(&play);
-    assert_eq!(text.matches("stream").count(), 1, "{text}");
-    assert!(
-        text.ends_with("<nop, nop, ts>\n") && text.contains("C > S  ACK          seq 1     ack 1     len 1000"),
-        "{text}"
-    );
+fn what_a_stream_does_not_explain_has_its_own_line() {
+    let mut other_options = segment(C, ACK, 1001, 1, &[b'x'; 1000]);
+    other_options.options.clear();
+    let mut duplicate = segment(S, ACK, 1, 1001, b"");
+    duplicate.options = vec![TcpOption::Sack(vec![(number(C, 2001), number(C, 3001))])];
+    for strange in [
+        segment(C, ACK, 1, 1, &[b'x'; 1000]),
+        segment(C, ACK, 2001, 1, &[b'x'; 1000]),
+        segment(C, ACK | Flags::CWR, 1001, 1, &[b'x'; 1000]),
+        segment(C, ACK, 1001, 1, b""),
+        other_options,
+        duplicate,
+    ] {
+        let mut play = stream([false, false, false, true]);
+        let expected = text(&play);
+        // Right after the first segment of the stream, which is the fourth of the session.
+        let first = play
+            .recording
+            .entries
+            .iter()
+            .position(|entry| matches!(entry, Entry::Segment(s) if s.len > 0));
+        play.recording
+            .entries
+            .insert(first.expect("data") + 1, Entry::Segment(strange.clone()));
+        assert!(text(&play).starts_with(&expected), "{strange:?}");
+        assert!(
+            matches!(lines(&play).last(), Some(Line::Segment(line)) if line.index == 4),
+            "{strange:?}"
+        );
+    }
 }
 
 #[test]
