@@ -2,6 +2,7 @@
 //!
 //! - [`Live`]: progress and segment lines, from run events;
 //! - [`ladder()`]: the session as a diagram, client left, server right; [`svg()`]: a picture of it;
+//! - [`explain()`]: what each segment does and why its numbers are these; [`lessons`]: what the run teaches;
 //! - [`verdict()`], [`line`](fn@line), [`summary`]: what the judge said, at length, in one line, and about a suite;
 //! - [`doctor()`]: what the machine can do.
 //!
@@ -9,6 +10,7 @@
 //! see what users see. Clock times are shown here only, never in transcripts and snapshots.
 
 mod doctor;
+mod explain;
 mod label;
 mod ladder;
 mod live;
@@ -22,13 +24,10 @@ mod theme;
 mod verdict;
 
 pub use doctor::{Probe, doctor};
+pub use explain::{explain, lessons, lessons_shown};
 pub use ladder::ladder;
 pub use live::{Detail, Live};
 pub use suite::{line, summary};
 pub use svg::svg;
 pub use theme::{MAX_WIDTH, MIN_WIDTH, Role, Theme};
 pub use verdict::{Artefact, Closing, Outcome, verdict};
-/// stub
-pub fn explain(_: &crate::scenario::Scenario, _: &crate::run::Recording) -> Vec<(usize, String)> { vec![] }
-/// stub
-pub fn lessons(_: &crate::scenario::Scenario, _: &crate::run::Recording, _: &Theme) -> String { String::new() }

@@ -10,7 +10,7 @@
 //! stack, it does not emulate one.
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 pub mod bytes;
 mod conversation;
 mod flags;
