@@ -303,6 +303,28 @@ fn where_the_archive_has_no_just_cargo_builds_it_once() {
 }
 
 #[test]
+fn where_the_archive_has_just_it_comes_from_there() {
+    let machine = Machine::complete(0);
+    fs::rename(machine.path("bin/just"), machine.path("just")).expect("put just into the archive");
+    symlink("/bin/mv", machine.path("bin/mv")).expect("link a program");
+    let (from, to) = (machine.path("just"), machine.path("bin/just"));
+    machine.has(
+        "apt-get",
+        &format!(
+            "case $* in *' just') mv '{}' '{}' ;; esac",
+            from.display(),
+            to.display()
+        ),
+    );
+    let output = machine.justw(&["list"]);
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(
+        machine.calls(),
+        [format!("apt-get {INSTALL} [just]"), machine.handed_over(" [list]")]
+    );
+}
+
+#[test]
 fn just_alone_asks_nobody_for_a_password() {
     let machine = Machine::complete(1000);
     fs::remove_file(machine.path("bin/just")).expect("take just away");
