@@ -129,9 +129,9 @@ fn ends_with(output: &Output, code: i32) -> String {
     told
 }
 
-/// Whether the message says what to do: by a line of help, or a command to run.
+/// Whether the message says what to do: by a line of help, a choice, or a command to run.
 fn names_a_remedy(told: &str) -> bool {
-    ["help", "tip:", "`tcplab ", "`chmod", "--"]
+    ["help", "tip:", "did you mean", "there are:", "`tcplab ", "--"]
         .iter()
         .any(|word| told.contains(word))
 }
@@ -190,11 +190,12 @@ fn all_mistakes_of_a_file_are_told_at_once() {
 
 fn a_folder_is_no_scenario_file() {
     let room = Room::with(&[]);
+    fs::create_dir(room.path("scenarios/odd.toml")).expect("make a folder");
     refuses(
         &room,
-        &mut room.tcplab(["check", "scenarios"]),
+        &mut room.tcplab(["check", "scenarios/odd.toml"]),
         BAD_INPUT,
-        &["scenarios"],
+        &["odd.toml"],
     );
 }
 

@@ -272,8 +272,8 @@ fn an_unknown_distribution_is_told_what_is_missing() {
 /// Puts a just where `cargo install --root` would.
 const CARGO: &str = r#"case $1 in
     --version) echo 'cargo 1.99.0 (x)' ;;
-    install) mkdir -p "$6/bin"; printf '#!/bin/sh\n[ "$1" = --version ] && echo just 1.40.0 || echo "$@"\n' >"$6/bin/just"
-        chmod +x "$6/bin/just" ;;
+    install) mkdir -p "$7/bin"; printf '#!/bin/sh\n[ "$1" = --version ] && echo just 1.40.0 || echo "$@"\n' >"$7/bin/just"
+        chmod +x "$7/bin/just" ;;
 esac"#;
 
 #[test]
@@ -291,7 +291,7 @@ fn where_the_archive_has_no_just_cargo_builds_it_once() {
     assert_eq!(
         calls[1],
         format!(
-            "cargo [install] [just] [--locked] [--quiet] [--root] [{}]",
+            "cargo [install] [just] [--locked] [--quiet] [--debug] [--root] [{}]",
             tools.display()
         )
     );
@@ -300,6 +300,28 @@ fn where_the_archive_has_no_just_cargo_builds_it_once() {
     fs::remove_file(machine.path("log")).expect("clear the log");
     assert_eq!(told(&machine.justw(&["lab"])), "");
     assert_eq!(machine.log(), [""; 0], "it was built twice");
+}
+
+#[test]
+fn where_the_archive_has_just_it_comes_from_there() {
+    let machine = Machine::complete(0);
+    fs::rename(machine.path("bin/just"), machine.path("just")).expect("put just into the archive");
+    symlink("/bin/mv", machine.path("bin/mv")).expect("link a program");
+    let (from, to) = (machine.path("just"), machine.path("bin/just"));
+    machine.has(
+        "apt-get",
+        &format!(
+            "case $* in *' just') mv '{}' '{}' ;; esac",
+            from.display(),
+            to.display()
+        ),
+    );
+    let output = machine.justw(&["list"]);
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(
+        machine.calls(),
+        [format!("apt-get {INSTALL} [just]"), machine.handed_over(" [list]")]
+    );
 }
 
 #[test]
