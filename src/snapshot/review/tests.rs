@@ -239,8 +239,8 @@ fn without_a_terminal_the_pending_ones_and_the_commands_are_listed() {
     two    new
 
     Review them at a terminal with `tcplab review`, or decide by name:
-      tcplab review --accept NAME…   (or --accept --all)
-      tcplab review --reject NAME…   (or --reject --all)
+      tcplab review --accept NAME…   or all of them: tcplab review --all
+      tcplab review --reject NAME…
     ");
     decide(&folder.store, Selection::All, Decision::Reject).expect("rejected");
     assert_eq!(
