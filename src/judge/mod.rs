@@ -93,12 +93,3 @@ pub struct FoundMistake {
     /// What happened, for people.
     pub detail: String,
 }
-/// stub
-#[derive(Debug, Clone, PartialEq)]
-pub enum SnapshotComparison { #[allow(missing_docs)] Matches, #[allow(missing_docs)] Differs{ diff: String, accepted_kernel: Option<String> }, #[allow(missing_docs)] Missing, #[allow(missing_docs)] NotCompared{reason: String} }
-/// stub
-pub fn judge(scenario: &crate::scenario::Scenario, recording: &crate::run::Recording, _c: &SnapshotComparison) -> Judgement {
-    let m = crate::matcher::compare(scenario, recording);
-    eprintln!("{:?} {:?} {:?} {:?} {:?}", recording.ending, recording.capture, recording.counters, recording.stall, recording.sockets);
-    Judgement { verdict: if m.mismatch.is_some() { Verdict::Fail } else { Verdict::Pass }, checks: vec![], findings: vec![] }
-}
