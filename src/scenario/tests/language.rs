@@ -1,1 +1,218 @@
+//! What the language means, and that its documentation is right.
 
+use std::path::Path;
+use std::time::Duration;
+
+use super::{expectations, file, play, step};
+use crate::scenario::{
+    Count, Expect, Family, Finding, Outcome, SegmentPattern, Settings, SocketOption, Verb, Want, parse,
+};
+use crate::tcp::{Flags, State};
+
+const DOCUMENT: &str = include_str!("../../../docs/scenario-language.md");
+
+/// The contents of the document's fences of this kind.
+fn examples(kind: &str) -> Vec<&'static str> {
+    let fence = format!("```{kind}\n");
+    DOCUMENT
+        .split(fence.as_str())
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn every_example_of_the_document_parses() {
+    let files = examples("toml");
+    let fragments = examples("timeline");
+    assert!(files.len() >= 2 && fragments.len() >= 4);
+    assert_eq!(
+        DOCUMENT.matches("```").count(),
+        2 * (files.len() + fragments.len()),
+        "a fence of another kind"
+    );
+    for example in files {
+        parse("example", Path::new("example.toml"), example.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    }
+    for example in fragments {
+        let prelude = if example.contains("listen") {
+            ""
+        } else {
+            "server listen\nclient connect\nserver accept\n"
+        };
+        play(&format!("{prelude}{example}")).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_document_names_all_words() {
+    let verbs = [
+        "listen", "connect", "accept", "send", "write", "recv", "read", "echo", "shutdown", "close", "abort", "set",
+        "get", "state", "wait",
+    ];
+    let words = verbs
+        .into_iter()
+        .chain(Flags::NAMES.map(|(name, _)| name))
+        .chain(SocketOption::NAMES.map(|(name, _)| name))
+        .chain(Finding::ALL.map(Finding::name));
+    for word in words {
+        assert!(DOCUMENT.contains(word), "{word} is not documented");
+    }
+}
+
+#[test]
+fn what_a_file_does_not_say_has_a_default() {
+    let scenario = play("client connect").expect("a scenario");
+    assert_eq!(scenario.settings, Settings::default());
+    assert_eq!(scenario.phases.len(), 1);
+    assert_eq!(scenario.phases[0].title, "");
+    let action = step("server listen").action;
+    assert_eq!(
+        (action.delay, action.outcome, action.background),
+        (None, Outcome::Success, false)
+    );
+    assert_eq!(action.verb, Verb::Listen { backlog: 5 });
+}
+
+#[test]
+fn settings_stand_in_dotted_keys_or_in_a_table_below() {
+    let table = "[bench]\nfamily = \"ipv6\"\nquickack = false\ndeadline = \"250ms\"\n";
+    let source = file("client connect") + table;
+    let scenario = parse("test", Path::new("test.toml"), source.as_bytes()).expect("a scenario");
+    let settings = Settings {
+        family: Family::Ipv6,
+        quickack: false,
+        deadline: Duration::from_millis(250),
+    };
+    assert_eq!(scenario.settings, settings);
+}
+
+#[test]
+fn steps_are_numbered_through_all_phases() {
+    let scenario = play("server listen\n== a ==\nclient connect\n C > S SYN\n== b # 2 == # the last\nserver accept")
+        .expect("a play");
+    let titles: Vec<&str> = scenario.phases.iter().map(|phase| phase.title.as_str()).collect();
+    assert_eq!(titles, ["", "a", "b # 2"]);
+    let verbs: Vec<&str> = scenario.steps().map(|step| step.action.verb.name()).collect();
+    assert_eq!(verbs, ["listen", "connect", "accept"]);
+    assert_eq!(scenario.steps().nth(1).expect("a step").expect.len(), 1);
+}
+
+#[test]
+fn spans_are_lines_without_indentation_comment_and_line_end() {
+    let timeline = "\t+1s client connect -> ECONNREFUSED & # so\r\n  C > S  SYN   # the first  \r\n";
+    let scenario = play(timeline).expect("a scenario");
+    let step = scenario.steps().next().expect("a step");
+    assert_eq!(scenario.text(&step.action.span), "+1s client connect -> ECONNREFUSED &");
+    assert_eq!(
+        scenario.text(step.action.outcome_span.as_ref().expect("an outcome")),
+        "ECONNREFUSED"
+    );
+    assert_eq!(scenario.text(step.expect[0].span()), "C > S  SYN");
+    assert_eq!(scenario.line(step.expect[0].span()), 5);
+}
+
+#[test]
+fn spans_are_right_behind_a_byte_order_mark_or_wide_characters() {
+    let source = file("client connect\n  C > S  SYN").replace("A test", "Ein Täst für 网络");
+    let scenario = parse("test", Path::new("test.toml"), source.as_bytes()).expect("a scenario");
+    let step = scenario.steps().next().expect("a step");
+    assert_eq!(scenario.text(step.expect[0].span()), "C > S  SYN");
+    let marked = format!("\u{feff}{}", file("client connect\n  C > S  SYN"));
+    if let Ok(scenario) = parse("test", Path::new("test.toml"), marked.as_bytes()) {
+        let step = scenario.steps().next().expect("a step");
+        assert_eq!(scenario.text(step.expect[0].span()), "C > S  SYN");
+    }
+}
+
+#[test]
+fn a_windows_file_means_the_same() {
+    let unix = file("== a ==\nclient connect\n  C > S SYN \"x\"\n");
+    let windows = unix.replace('\n', "\r\n");
+    let plain = |source: &str| {
+        let scenario = parse("test", Path::new("test.toml"), source.as_bytes()).expect("a scenario");
+        let lines: Vec<String> = scenario
+            .steps()
+            .map(|step| format!("{} {}", step.action, step.expect[0]))
+            .collect();
+        (scenario.phases[0].title.clone(), lines)
+    };
+    assert_eq!(plain(&unix), plain(&windows));
+}
+
+#[test]
+fn a_hash_in_a_text_is_no_comment() {
+    let Verb::Send(payload) = step("client send \"a # b\" -> EPIPE # c").action.verb else {
+        panic!("another verb");
+    };
+    assert_eq!(&*payload.bytes, b"a # b");
+}
+
+#[test]
+fn escapes_stand_for_single_bytes() {
+    let Verb::Send(payload) = step(r#"client send "\n\r\t\0\\\"\x7f\xFFé" -> EPIPE"#).action.verb else {
+        panic!("another verb");
+    };
+    assert_eq!(&*payload.bytes, b"\n\r\t\0\\\"\x7f\xff\xc3\xa9");
+}
+
+#[test]
+fn a_pattern_is_cut_at_the_size() {
+    let Verb::Recv(Want::Payload(payload)) = step("client recv 5 of \"ab\" -> EPIPE").action.verb else {
+        panic!("another verb");
+    };
+    assert_eq!(&*payload.bytes, b"ababa");
+}
+
+#[test]
+fn words_need_no_blanks_around_symbols() {
+    let step = step("client connect self->EPIPE&\nC>C SYN<mss 1460,ts>x2");
+    assert_eq!(step.action.outcome, Outcome::Errno(libc::EPIPE));
+    assert!(step.action.background);
+    assert_eq!(step.expect[0].to_string(), "C > C SYN <mss 1460, ts> x2");
+}
+
+#[test]
+fn an_empty_set_of_flags_is_not_an_unchecked_one() {
+    let flags = |line: &str| match &expectations(line)[0] {
+        Expect::Segment(SegmentPattern { flags, count, .. }) => (*flags, *count),
+        other => panic!("{other}"),
+    };
+    assert_eq!(flags("C > C none"), (Some(Flags::empty()), Count::ONE));
+    assert_eq!(flags("C > C ?"), (None, Count { min: 0, max: 1 }));
+}
+
+#[test]
+fn all_error_names_of_the_system_are_outcomes() {
+    for (name, number) in [
+        ("ECONNREFUSED", libc::ECONNREFUSED),
+        ("EHOSTUNREACH", libc::EHOSTUNREACH),
+        ("EWOULDBLOCK", libc::EAGAIN),
+        ("ENOTSUP", libc::EOPNOTSUPP),
+        ("EHWPOISON", libc::EHWPOISON),
+    ] {
+        assert_eq!(
+            step(&format!("client connect -> {name}")).action.outcome,
+            Outcome::Errno(number)
+        );
+    }
+}
+
+#[test]
+fn all_states_of_the_rfc_can_be_asked_for() {
+    for state in State::ALL {
+        assert_eq!(step(&format!("client state {state}")).action.verb, Verb::State(state));
+    }
+}
+
+#[test]
+fn an_action_that_must_fail_may_stand_anywhere() {
+    play("client send \"x\" -> EPIPE\nserver accept -> EINVAL\nclient connect\nclient connect -> EISCONN")
+        .expect("a play");
+}
+
+#[test]
+fn a_connection_may_follow_another() {
+    play("server listen\nclient connect\nserver accept\nclient close\nserver close\nclient connect\nserver accept\nserver close\nserver close")
+        .expect("a play");
+}

@@ -114,11 +114,16 @@ fn period(bytes: &[u8]) -> Option<usize> {
         .flatten()
 }
 
+/// The bytes in quotation marks. Three apostrophes in a row would end the TOML string around a timeline: the third is
+/// escaped.
 fn text(bytes: &[u8], f: &mut Formatter) -> fmt::Result {
+    let mut apostrophes = 0;
     f.write_char('"')?;
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
+            apostrophes = if c == '\'' { apostrophes + 1 } else { 0 };
             match c {
+                '\'' if apostrophes % 3 == 0 => escape(b"'", f)?,
                 '\n' => f.write_str("\\n")?,
                 '\r' => f.write_str("\\r")?,
                 '\t' => f.write_str("\\t")?,
