@@ -121,11 +121,11 @@ pub(super) fn diagnose(step: EnterStep, errno: Errno, facts: &Facts) -> Diagnosi
         _ if denied && !facts.root && facts.apparmor_restricts.is_some_and(|value| value != 0) => {
             apparmor(&facts.program)
         }
-        (_, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) if facts.container => container(facts),
         (UidMap, Errno::EPERM) if facts.root => says(
             "this root has no capability CAP_SETFCAP, without which root cannot be mapped into a user namespace.",
             "run tcplab as an ordinary user, or as root with CAP_SETFCAP or CAP_SYS_ADMIN.",
         ),
+        (_, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) if facts.container => container(facts),
         (_, Errno::EPERM | Errno::ENOSYS) if facts.seccomp == Some(2) => says(
             "a seccomp filter of the surrounding sandbox (systemd, snap, flatpak, a CI runner) forbids the call.",
             "run tcplab outside of the sandbox, or allow unshare in it (systemd: RestrictNamespaces=no).",
