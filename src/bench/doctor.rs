@@ -363,6 +363,7 @@ impl Pair {
 #[cfg(test)]
 mod tests {
     use nix::errno::Errno;
+    use nix::unistd::Uid;
 
     use super::*;
     use crate::bench::EnterStep;
@@ -377,7 +378,11 @@ mod tests {
 
     #[test]
     fn machine_without_namespaces_is_told_cause_and_remedy() {
-        let refused = Err(EnterError::new(EnterStep::UserNamespace, Errno::ENOMEM));
+        let refused = Err(EnterError::new(
+            EnterStep::UserNamespace,
+            Errno::ENOMEM,
+            Uid::effective(),
+        ));
         let probes = probe(&refused);
         let missing: Vec<_> = probes.iter().filter(|probe| probe.status == Status::Missing).collect();
         assert_eq!(missing.len(), 1, "{probes:#?}");
