@@ -43,6 +43,7 @@ fn main() -> ExitCode {
             "loopback_is_private_and_like_ethernet",
             loopback_is_private_and_like_ethernet as fn() -> Outcome,
         ),
+        ("thread_of_a_bench_stays_on_one_cpu", thread_of_a_bench_stays_on_one_cpu),
         (
             "settings_have_the_values_of_the_profile",
             settings_have_the_values_of_the_profile,
@@ -154,6 +155,17 @@ fn loopback_is_private_and_like_ethernet() -> Outcome {
     let info = bench::tcp_info(pair.client.as_fd())?;
     // 1460 bytes less 12 for the timestamps: four segments, not one of 5000 bytes.
     assert_eq!(info.segs_out, 2 + 4, "{info:?}");
+    Ok(())
+}
+
+fn thread_of_a_bench_stays_on_one_cpu() -> Outcome {
+    let bench = Bench::open(&BenchSettings::default())?;
+    let status = fs::read_to_string("/proc/thread-self/status")?;
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    assert_eq!(
+        allowed.map(str::trim),
+        bench.cpu().map(|cpu| cpu.to_string()).as_deref()
+    );
     Ok(())
 }
 
@@ -363,6 +375,12 @@ fn follow_a_connection(family: Family) -> Outcome {
     client_socket.shutdown(Shutdown::Write)?;
     bench.barrier()?;
     assert_eq!(states(&mut bench)?, (Some(State::FinWait2), Some(State::CloseWait)));
+    let info = bench.lookup(server, client)?.and_then(|socket| socket.info);
+    assert_eq!(
+        info.map(|info| info.bytes_received),
+        Some(13),
+        "the FIN counts as a byte"
+    );
     drop(client_socket);
     let orphan = bench
         .lookup(client, server)?

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_setaffinity, unshare};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 use thiserror::Error;
 
 use super::barrier::Barrier;
@@ -165,7 +165,8 @@ impl Bench {
     ///
     /// Any [`BenchError`]. The thread may be in the new namespace by then and should end.
     pub fn open(settings: &BenchSettings) -> Result<Bench, BenchError> {
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| EnterError::new(EnterStep::NetworkNamespace, errno))?;
+        unshare(CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| EnterError::new(EnterStep::NetworkNamespace, errno, Uid::effective()))?;
         let cpu = pin_to_one_cpu()?;
         set_up_loopback(settings.mtu)?;
         let absent = sysctl::apply()?;

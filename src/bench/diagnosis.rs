@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::unistd::Uid;
 
 use super::EnterStep;
 
@@ -37,7 +38,7 @@ pub(super) struct Facts {
     pub(super) container: bool,
     /// Whether the root directory is not the root of a mount.
     pub(super) chrooted: bool,
-    /// Whether the effective user is root.
+    /// Whether root runs the program.
     pub(super) root: bool,
     /// This program's file.
     pub(super) program: PathBuf,
@@ -45,7 +46,7 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Reads them from `/proc`; what cannot be read is unknown.
-    pub(super) fn gather() -> Facts {
+    pub(super) fn gather(user: Uid) -> Facts {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let of_status = |key: &str| {
             let value = status
@@ -66,7 +67,7 @@ impl Facts {
                 .any(|path| Path::new(path).exists())
                 || env::var_os("container").is_some(),
             chrooted: !mounts.is_empty() && !shows_root_mount(&mounts),
-            root: nix::unistd::geteuid().is_root(),
+            root: user.is_root(),
             program: env::current_exe().unwrap_or_else(|_| PathBuf::from("/path/to/tcplab")),
         }
     }
@@ -121,11 +122,11 @@ pub(super) fn diagnose(step: EnterStep, errno: Errno, facts: &Facts) -> Diagnosi
         _ if denied && !facts.root && facts.apparmor_restricts.is_some_and(|value| value != 0) => {
             apparmor(&facts.program)
         }
-        (_, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) if facts.container => container(facts),
         (UidMap, Errno::EPERM) if facts.root => says(
             "this root has no capability CAP_SETFCAP, without which root cannot be mapped into a user namespace.",
             "run tcplab as an ordinary user, or as root with CAP_SETFCAP or CAP_SYS_ADMIN.",
         ),
+        (_, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) if facts.container => container(facts),
         (_, Errno::EPERM | Errno::ENOSYS) if facts.seccomp == Some(2) => says(
             "a seccomp filter of the surrounding sandbox (systemd, snap, flatpak, a CI runner) forbids the call.",
             "run tcplab outside of the sandbox, or allow unshare in it (systemd: RestrictNamespaces=no).",
@@ -381,7 +382,7 @@ mod tests {
 
     #[test]
     fn facts_of_this_machine_are_found() {
-        let facts = Facts::gather();
+        let facts = Facts::gather(Uid::effective());
         assert!(facts.threads.is_some_and(|threads| threads >= 1), "{facts:?}");
         assert!(facts.max_net_namespaces.is_some(), "{facts:?}");
         assert!(!facts.chrooted, "{facts:?}");

@@ -18,7 +18,7 @@ use serde::Serialize;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::netlink::Netlink;
-use super::{Bench, BenchSettings, EnterError, PROFILE, tcp_info};
+use super::{Bench, BenchError, BenchSettings, EnterError, PROFILE, tcp_info};
 use crate::scenario::Family;
 use crate::tcp::State;
 
@@ -81,23 +81,19 @@ impl Probe {
     }
 }
 
-/// Probes the machine. `entered` is what [`enter`](super::enter) returned; if it failed, what needs a private bench is
-/// reported as missing without being tried.
+/// Probes the machine. `entered` is what [`enter`](super::enter) returned; without a private loopback, what needs one is
+/// not tried.
 pub fn probe(entered: &Result<(), EnterError>) -> Vec<Probe> {
     let mut probes = vec![kernel(), processors()];
     if let Err(error) = entered {
-        let denied = format!(
-            "{}: {}. {}",
-            error.step.name(),
-            error.errno.desc(),
-            error.diagnosis.cause
-        );
-        probes.push(
-            Probe::failed("private loopback", Status::Missing, denied).with_remedy(error.diagnosis.remedy.clone()),
-        );
+        probes.push(refused("private loopback", Status::Missing, error));
         return probes;
     }
     probes.push(private_loopback());
+    if probes.iter().any(|probe| probe.status == Status::Missing) {
+        // All others would fail for the same reason.
+        return probes;
+    }
     probes.push(in_bench("IPv6", Family::Ipv6, Status::Degraded, |_| {
         Ok("::1 is there".to_owned())
     }));
@@ -150,19 +146,33 @@ pub(crate) fn in_bench(
         family,
         ..BenchSettings::default()
     };
-    let outcome = thread::scope(|scope| {
-        let thread = scope.spawn(move || {
-            let mut bench = Bench::open(&settings).map_err(|error| error.to_string())?;
-            probe(&mut bench).map_err(|error| error.to_string())
-        });
-        thread
-            .join()
-            .unwrap_or_else(|_| Err("the probe itself failed (a mistake in tcplab)".to_owned()))
-    });
-    match outcome {
-        Ok(detail) => Probe::works(name, detail),
-        Err(detail) => Probe::failed(name, if_not, detail),
+    let in_thread = move || -> Result<Result<String, String>, BenchError> {
+        let mut bench = Bench::open(&settings)?;
+        Ok(probe(&mut bench).map_err(|error| error.to_string()))
+    };
+    match thread::scope(|scope| scope.spawn(in_thread).join()) {
+        Ok(Ok(Ok(detail))) => Probe::works(name, detail),
+        Ok(Ok(Err(detail))) => Probe::failed(name, if_not, detail),
+        Ok(Err(BenchError::Namespace(error))) => refused(name, if_not, &error),
+        Ok(Err(error)) => {
+            let text = error.to_string();
+            match text.split_once('\n') {
+                Some((detail, remedy)) => Probe::failed(name, if_not, detail).with_remedy(remedy),
+                None => Probe::failed(name, if_not, text),
+            }
+        }
+        Err(_) => Probe::failed(name, if_not, "the probe itself failed (a mistake in tcplab)"),
     }
+}
+
+fn refused(name: &'static str, status: Status, error: &EnterError) -> Probe {
+    let detail = format!(
+        "{}: {}. {}",
+        error.step.name(),
+        error.errno.desc(),
+        error.diagnosis.cause
+    );
+    Probe::failed(name, status, detail).with_remedy(error.diagnosis.remedy.clone())
 }
 
 impl Probe {
@@ -353,6 +363,7 @@ impl Pair {
 #[cfg(test)]
 mod tests {
     use nix::errno::Errno;
+    use nix::unistd::Uid;
 
     use super::*;
     use crate::bench::EnterStep;
@@ -367,7 +378,11 @@ mod tests {
 
     #[test]
     fn machine_without_namespaces_is_told_cause_and_remedy() {
-        let refused = Err(EnterError::new(EnterStep::UserNamespace, Errno::ENOMEM));
+        let refused = Err(EnterError::new(
+            EnterStep::UserNamespace,
+            Errno::ENOMEM,
+            Uid::effective(),
+        ));
         let probes = probe(&refused);
         let missing: Vec<_> = probes.iter().filter(|probe| probe.status == Status::Missing).collect();
         assert_eq!(missing.len(), 1, "{probes:#?}");

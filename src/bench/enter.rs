@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::unistd::{getegid, geteuid};
+use nix::unistd::{Uid, getegid, geteuid};
 use thiserror::Error;
 
 use super::diagnosis::{Diagnosis, Facts, diagnose};
@@ -57,9 +57,10 @@ pub struct EnterError {
 }
 
 impl EnterError {
-    /// Looks at the machine to find the cause.
-    pub(super) fn new(step: EnterStep, errno: Errno) -> EnterError {
-        let diagnosis = Box::new(diagnose(step, errno, &Facts::gather()));
+    /// Looks at the machine to find the cause. `user` is who runs the program; in a new user namespace the system does not
+    /// tell any more until the map is written.
+    pub(super) fn new(step: EnterStep, errno: Errno, user: Uid) -> EnterError {
+        let diagnosis = Box::new(diagnose(step, errno, &Facts::gather(user)));
         EnterError { step, errno, diagnosis }
     }
 }
@@ -84,16 +85,15 @@ pub fn enter() -> Result<(), EnterError> {
     // A program with file capabilities is not "dumpable", and then its files in /proc belong to root. It stays as it is where
     // that is forbidden; the maps will tell.
     let _ = prctl::set_dumpable(true);
-    unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| EnterError::new(EnterStep::UserNamespace, errno))?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| EnterError::new(EnterStep::UserNamespace, errno, uid))?;
+    let write = |step: EnterStep, file: &str, text: &str| {
+        let path = PathBuf::from("/proc/self").join(file);
+        fs::write(path, text).map_err(|error| EnterError::new(step, errno_of(&error), uid))
+    };
     // The kernel wants setgroups(2) given up before it lets an unprivileged process write the group map.
     write(EnterStep::SetGroups, "setgroups", "deny")?;
     write(EnterStep::UidMap, "uid_map", &format!("{uid} {uid} 1"))?;
     write(EnterStep::GidMap, "gid_map", &format!("{gid} {gid} 1"))
-}
-
-fn write(step: EnterStep, file: &str, text: &str) -> Result<(), EnterError> {
-    let path = PathBuf::from("/proc/self").join(file);
-    fs::write(path, text).map_err(|error| EnterError::new(step, errno_of(&error)))
 }
 
 fn errno_of(error: &io::Error) -> Errno {

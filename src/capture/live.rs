@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use pcap::{Active, Capture, Linktype, Precision};
+use pcap::{Active, Capture, Linktype, Precision, Stat};
 
 use super::{CaptureError, CaptureStats, Frame};
 use crate::bench::{LOOPBACK, sys};
@@ -12,6 +12,13 @@ const BUFFER: i32 = 4 << 20;
 
 /// Bytes to keep of a packet: all, also with the MTU of 65536 that the host's loopback has.
 const SNAPLEN: i32 = 256 << 10;
+
+/// The counts of a capture that has seen nothing.
+const NOTHING: Stat = Stat {
+    received: 0,
+    dropped: 0,
+    if_dropped: 0,
+};
 
 /// A running capture on `lo` of the network namespace in which it was opened.
 ///
@@ -23,7 +30,7 @@ const SNAPLEN: i32 = 256 << 10;
 pub struct Live {
     capture: Capture<Active>,
     copies: u64,
-    before: u64,
+    before: Stat,
     read: u64,
 }
 
@@ -56,12 +63,14 @@ impl Live {
         let mut live = Live {
             capture: capture.setnonblock().map_err(CaptureError::open)?,
             copies,
-            before: 0,
+            before: NOTHING,
             read: 0,
         };
-        // On the host, packets may have come in before the filter was there.
-        live.before = live.received()?;
-        while live.next()?.is_some() {}
+        if filter.is_some() {
+            // Packets may have come in before the filter was there.
+            live.before = live.capture.stats().map_err(CaptureError::Read)?;
+            while live.next()?.is_some() {}
+        }
         live.read = 0;
         Ok(live)
     }
@@ -96,9 +105,9 @@ impl Live {
     pub fn stats(&mut self) -> Result<CaptureStats, CaptureError> {
         let stats = self.capture.stats().map_err(CaptureError::Read)?;
         Ok(CaptureStats {
-            received: u64::from(stats.received) - self.before,
-            dropped: u64::from(stats.dropped),
-            interface_dropped: u64::from(stats.if_dropped),
+            received: u64::from(stats.received.wrapping_sub(self.before.received)),
+            dropped: u64::from(stats.dropped.wrapping_sub(self.before.dropped)),
+            interface_dropped: u64::from(stats.if_dropped.wrapping_sub(self.before.if_dropped)),
             read: self.read,
             copies: self.copies,
         })
@@ -107,10 +116,6 @@ impl Live {
     /// What the packets begin with: an Ethernet header on loopback.
     pub fn link_type(&self) -> Linktype {
         self.capture.get_datalink()
-    }
-
-    fn received(&mut self) -> Result<u64, CaptureError> {
-        Ok(self.capture.stats().map_err(CaptureError::Read)?.received.into())
     }
 }
 

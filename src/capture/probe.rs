@@ -15,6 +15,11 @@ pub fn probe(entered: &Result<(), EnterError>) -> Vec<Probe> {
     let mut probes = vec![Probe::works("libpcap", sys::libpcap_version())];
     if entered.is_ok() {
         probes.push(in_bench("capture", Family::Ipv4, Status::Missing, sees_a_packet));
+    }
+    if probes
+        .last()
+        .is_some_and(|probe| probe.name == "capture" && probe.status == Status::Works)
+    {
         probes.push(in_bench(
             "capture, nanoseconds",
             Family::Ipv4,
