@@ -3,12 +3,32 @@
 //! Three witnesses are heard: the expectation (the timeline against the capture), the snapshot (the transcript against the
 //! accepted one) and the integrity of the run (capture, kernel counters, states, payloads, lints). A witness that cannot
 //! be trusted makes the verdict inconclusive, never pass.
+//!
+//! The verdict follows from the checks alone: any doubtful one makes it inconclusive, else any failed one makes it fail.
+
+mod actions;
+mod connection;
+mod counters;
+mod expectation;
+mod findings;
+mod lints;
+mod payload;
+mod sockets;
+mod states;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Finding;
+use crate::run::Recording;
+use crate::scenario::{Finding, Scenario};
+
+/// From this length on, a time in which the machine held the lab up can have changed what TCP did: the shortest timer that
+/// a scenario meets is the delayed acknowledgment's, 40 ms on Linux (TCP_DELACK_MIN), less one tick and some.
+pub const LONGEST_HARMLESS_STALL: Duration = Duration::from_millis(30);
 
 /// The result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,4 +112,149 @@ pub struct FoundMistake {
     pub finding: Finding,
     /// What happened, for people.
     pub detail: String,
+}
+
+/// How a run's transcript stands to the accepted snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnapshotComparison {
+    /// They are equal.
+    Matches,
+    /// They are not.
+    Differs {
+        /// The difference, for people.
+        diff: String,
+        /// The kernel with which the snapshot was accepted, where its header says so.
+        accepted_kernel: Option<String>,
+    },
+    /// Nothing has been accepted yet.
+    Missing,
+    /// This run cannot be compared.
+    NotCompared {
+        /// Why, as a clause: `the host's own loopback is not pinned`.
+        reason: String,
+    },
+}
+
+/// Judges a run.
+///
+/// A scenario without an accepted snapshot can pass: a first run cannot fail for being the first. Its check says that the
+/// second witness was not heard.
+pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComparison) -> Judgement {
+    let findings = findings::find(scenario, recording);
+    let mut checks = vec![
+        expectation::segments(scenario, recording),
+        actions::check(scenario, recording),
+        expectation::ending(scenario, recording),
+    ];
+    checks.extend(findings::check(scenario, recording, &findings));
+    checks.push(snapshot_check(recording, snapshot));
+    let differs = checks.iter().any(|check| check.status == Status::Failed);
+    checks.push(undisturbed(scenario, recording, differs));
+    checks.push(counters::capture(recording));
+    checks.push(counters::kernel(recording));
+    checks.push(sockets::check(scenario, recording));
+    checks.push(payload::check(scenario, recording));
+    checks.push(states::check(scenario, recording));
+    checks.extend(lints::check(recording));
+    Judgement {
+        verdict: verdict(&checks),
+        checks,
+        findings,
+    }
+}
+
+fn verdict(checks: &[Check]) -> Verdict {
+    let any = |status| checks.iter().any(|check| check.status == status);
+    if any(Status::Doubtful) {
+        Verdict::Inconclusive
+    } else if any(Status::Failed) {
+        Verdict::Fail
+    } else {
+        Verdict::Pass
+    }
+}
+
+fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison) -> Check {
+    let (status, detail) = match snapshot {
+        SnapshotComparison::Matches => (Status::Ok, "the transcript is the accepted one".to_owned()),
+        SnapshotComparison::Missing => (
+            Status::NotChecked,
+            format!(
+                "no snapshot yet: `tcplab review {}` shows the transcript and accepts it",
+                recording.scenario
+            ),
+        ),
+        SnapshotComparison::NotCompared { reason } => (Status::NotChecked, format!("not compared: {reason}")),
+        SnapshotComparison::Differs { diff, accepted_kernel } => {
+            let mut detail = format!("the transcript is not the accepted one:\n{}", diff.trim_end());
+            let kernel = &recording.environment.kernel;
+            if let Some(accepted) = accepted_kernel.as_ref().filter(|accepted| *accepted != kernel) {
+                detail += &format!(
+                    "\nIt was accepted with Linux {accepted}, this is {kernel}: the kernel may have changed what it sends."
+                );
+            }
+            detail += &format!(
+                "\n`tcplab review {}` accepts or rejects the new one.",
+                recording.scenario
+            );
+            (Status::Failed, detail)
+        }
+    };
+    Check::new(Witness::Snapshot, "snapshot", status, detail)
+}
+
+/// Whether a failure can be believed, as far as the machine's own delays go.
+fn undisturbed(scenario: &Scenario, recording: &Recording, differs: bool) -> Check {
+    let longest = Duration::from_nanos(recording.stall.longest);
+    let held_up = format!("the lab was held up for at most {longest:.1?}");
+    if longest < LONGEST_HARMLESS_STALL {
+        return Check::integrity("undisturbed", Status::Ok, held_up);
+    }
+    let action = scenario
+        .steps()
+        .nth(recording.stall.step)
+        .map_or_else(String::new, |step| {
+            format!(
+                " in `{}` (line {})",
+                scenario.text(&step.action.span),
+                scenario.line(&step.action.span)
+            )
+        });
+    if differs {
+        let detail = format!(
+            "the machine held the lab up for {longest:.0?}{action}, so timers of TCP may have run out that otherwise would \
+             not: what differs may be the machine's doing. Run it again, on a less busy machine."
+        );
+        Check::integrity("undisturbed", Status::Doubtful, detail)
+    } else {
+        Check::integrity("undisturbed", Status::Ok, format!("{held_up}{action}, without effect"))
+    }
+}
+
+impl Check {
+    fn new(witness: Witness, name: impl Into<String>, status: Status, detail: impl Into<String>) -> Check {
+        Check {
+            witness,
+            name: name.into(),
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    fn expectation(name: impl Into<String>, status: Status, detail: impl Into<String>) -> Check {
+        Check::new(Witness::Expectation, name, status, detail)
+    }
+
+    fn integrity(name: impl Into<String>, status: Status, detail: impl Into<String>) -> Check {
+        Check::new(Witness::Integrity, name, status, detail)
+    }
+
+    /// An integrity check that holds unless something speaks against it.
+    fn unless(wrong: &[String], name: &str, status: Status, detail: impl Into<String>) -> Check {
+        if wrong.is_empty() {
+            Check::integrity(name, Status::Ok, detail)
+        } else {
+            Check::integrity(name, status, wrong.join("\n"))
+        }
+    }
 }

@@ -41,12 +41,6 @@ impl Sketch {
         self
     }
 
-    /// Changes the last action.
-    pub(crate) fn but(mut self, change: impl FnOnce(&mut Action)) -> Sketch {
-        change(&mut self.steps.last_mut().unwrap().action);
-        self
-    }
-
     pub(crate) fn expect(mut self, expect: Expect) -> Sketch {
         self.steps.last_mut().unwrap().expect.push(expect);
         self
@@ -219,7 +213,7 @@ pub(crate) fn segment(text: &str) -> Segment {
     }
 }
 
-/// A recording in the making; each entry comes 1 ms after the one before.
+/// A recording in the making, of a run that was played to its end; each entry comes 1 ms after the one before.
 pub(crate) struct Tape {
     pub(crate) recording: Recording,
     pub(crate) now: u64,

@@ -1,0 +1,58 @@
+//! Which segments belong to which connection: a client may connect again and again, from the same address.
+
+use crate::tcp::{Flags, Party, Segment, Seq};
+
+/// Tells where a new connection begins, when it is shown all segments in order.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    isn: Option<Seq>,
+}
+
+impl Connections {
+    /// Whether this segment is the first of a connection: a client's SYN that does not repeat the one before.
+    pub(super) fn begins(&mut self, segment: &Segment) -> bool {
+        let opens = segment.from == Party::Client
+            && segment.flags.contains(Flags::SYN)
+            && !segment.flags.contains(Flags::ACK)
+            && self.isn != Some(segment.seq);
+        if opens {
+            self.isn = Some(segment.seq);
+        }
+        opens
+    }
+}
+
+/// The segments of the last connection that had begun.
+pub(super) fn last(segments: &[Segment]) -> &[Segment] {
+    let mut connections = Connections::default();
+    let starts = segments
+        .iter()
+        .enumerate()
+        .filter(|(_, segment)| connections.begins(segment));
+    &segments[starts.last().map_or(0, |(index, _)| index)..]
+}
+
+/// How many of one end's segments say again what it has said: retransmissions, as the kernel counts them.
+pub(super) fn repeats<'s>(sent: impl Iterator<Item = &'s Segment>) -> usize {
+    let mut next: Option<Seq> = None;
+    let mut syns: Vec<(Seq, bool)> = Vec::new();
+    let mut count = 0;
+    for segment in sent.filter(|segment| segment.sequence_len() > 0 && !segment.flags.contains(Flags::RST)) {
+        let is_new = if segment.flags.contains(Flags::SYN) {
+            // The SYN,ACK of a simultaneous open has the number of the SYN before it, but says something new.
+            let syn = (segment.seq, segment.flags.contains(Flags::ACK));
+            let is_new = !syns.contains(&syn);
+            syns.push(syn);
+            next = Some(segment.end());
+            is_new
+        } else {
+            next.is_none_or(|next| next.is_before(segment.end()))
+        };
+        if is_new {
+            next = Some(segment.end());
+        } else {
+            count += 1;
+        }
+    }
+    count
+}

@@ -1,0 +1,369 @@
+//! The bytes that the applications wrote and read against the bytes on the wire.
+//!
+//! Of each connection and direction: what was on the wire is what the sender wrote, all of it unless the connection died;
+//! and what the receiver read is what was on the wire, in order, from its beginning. The order of reads and writes is that
+//! in which they ended; where one end reads or writes twice at a time, only the lengths are compared.
+
+use std::collections::BTreeMap;
+
+use super::connection::Connections;
+use super::{Check, Status};
+use crate::run::{ActionResult, Ending, Entry, Recording};
+use crate::scenario::{Action, Scenario, Verb};
+use crate::tcp::{Flags, Party, Segment, Seq};
+
+/// Holds the applications' bytes against the wire's.
+pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
+    let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
+    let mut wrong = Vec::new();
+    let mut bytes = 0;
+    for connection in connections(&actions, recording) {
+        for party in connection.senders() {
+            let direction = connection.direction(*party);
+            bytes += direction.wire.len();
+            wrong.extend(direction.contradictions(recording));
+        }
+    }
+    let detail = format!("{bytes} bytes on the wire, as written and read");
+    Check::unless(&wrong, "payload", Status::Failed, detail)
+}
+
+/// What one connection carried.
+#[derive(Default)]
+struct Connection<'r> {
+    segments: Vec<&'r Segment>,
+    results: Vec<(Party, &'r ActionResult)>,
+    /// Ends that read twice at a time.
+    mixed_readers: Vec<Party>,
+    /// Ends that wrote twice at a time.
+    mixed_writers: Vec<Party>,
+}
+
+/// Deals out segments and results: what ended after a SYN belongs to the connection that it began.
+fn connections<'r>(actions: &[&Action], recording: &'r Recording) -> Vec<Connection<'r>> {
+    let mut all = vec![Connection::default()];
+    let mut running: Vec<&Action> = Vec::new();
+    let mut starts = Connections::default();
+    for entry in &recording.entries {
+        match entry {
+            Entry::Segment(segment) => {
+                let begins = starts.begins(segment);
+                if begins && all.last().is_some_and(|connection| !connection.segments.is_empty()) {
+                    all.push(Connection::default());
+                }
+                if let Some(connection) = all.last_mut() {
+                    connection.segments.push(segment);
+                }
+            }
+            Entry::ActionStarted { step, .. } => {
+                if let (Some(connection), Some(action)) = (all.last_mut(), actions.get(*step)) {
+                    let others = || running.iter().filter(|other| other.party == action.party);
+                    if reads(&action.verb) && others().any(|other| reads(&other.verb)) {
+                        connection.mixed_readers.push(action.party);
+                    }
+                    if writes(&action.verb) && others().any(|other| writes(&other.verb)) {
+                        connection.mixed_writers.push(action.party);
+                    }
+                    running.push(action);
+                }
+            }
+            Entry::ActionEnded { step, result, .. } => {
+                if let (Some(connection), Some(action)) = (all.last_mut(), actions.get(*step)) {
+                    connection.results.push((action.party, result));
+                    running.retain(|other| other.span != action.span);
+                }
+            }
+            Entry::Settled { .. } => {}
+        }
+    }
+    all
+}
+
+fn reads(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Recv(_) | Verb::Read(_) | Verb::Echo { .. } | Verb::EchoStrlen { .. }
+    )
+}
+
+fn writes(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Send(_) | Verb::Write(_) | Verb::Echo { .. } | Verb::EchoStrlen { .. }
+    )
+}
+
+/// The bytes of one direction, by each of its three accounts.
+struct Direction {
+    from: Party,
+    to: Party,
+    written: Vec<u8>,
+    wire: Vec<u8>,
+    read: Vec<u8>,
+    /// Two segments hold different bytes for one number.
+    is_contradictory: bool,
+    /// The bytes written and those on the wire can only be counted.
+    only_written_len: bool,
+    /// The bytes read and those on the wire can only be counted.
+    only_read_len: bool,
+    /// Whether bytes that were written may never have been sent.
+    died: bool,
+    /// Whether more may have been written, or read, than is known.
+    is_open: bool,
+}
+
+impl Connection<'_> {
+    /// Both ends; only the client when it is connected to itself.
+    fn senders(&self) -> &[Party] {
+        let to_itself = self.segments.iter().any(|segment| segment.from == segment.to);
+        if to_itself { &[Party::Client] } else { &Party::ALL }
+    }
+
+    fn direction(&self, from: Party) -> Direction {
+        let sent = || {
+            self.segments
+                .iter()
+                .copied()
+                .filter(move |segment| segment.from == from)
+        };
+        let to = sent().next().map_or(from.peer(), |segment| segment.to);
+        let of = |party: Party| {
+            self.results
+                .iter()
+                .filter(move |(who, _)| *who == party)
+                .map(|(_, result)| *result)
+        };
+        // The capture may hold only the beginning of a payload.
+        let is_cut = sent().any(|segment| segment.payload.len() < segment.len as usize);
+        let Wire {
+            bytes,
+            is_contradictory,
+        } = Wire::reassemble(sent());
+        Direction {
+            from,
+            to,
+            written: of(from).flat_map(ActionResult::bytes_sent).copied().collect(),
+            wire: bytes,
+            read: of(to).flat_map(ActionResult::bytes_received).copied().collect(),
+            is_contradictory,
+            only_written_len: is_cut || self.mixed_writers.contains(&from),
+            only_read_len: is_cut || self.mixed_readers.contains(&to),
+            died: self.segments.iter().any(|segment| segment.flags.contains(Flags::RST))
+                || of(from).any(|result| matches!(result, ActionResult::Failed { .. })),
+            is_open: of(from).chain(of(to)).any(|result| *result == ActionResult::Unfinished),
+        }
+    }
+}
+
+impl Direction {
+    fn contradictions(&self, recording: &Recording) -> Vec<String> {
+        let (from, to) = (self.from, self.to);
+        let mut wrong = Vec::new();
+        if self.is_contradictory {
+            wrong.push(format!("the {from} sent different bytes for one sequence number"));
+        }
+        if self.is_open {
+            return wrong;
+        }
+        let (written, wire, read) = (self.written.len(), self.wire.len(), self.read.len());
+        if wire > written || !self.only_written_len && self.wire[..] != self.written[..wire] {
+            wrong.push(format!(
+                "the {from} wrote {written} bytes, but sent others on the wire ({wire} bytes){}",
+                first_difference(&self.written, &self.wire)
+            ));
+        } else if wire < written && !self.died && recording.ending == Ending::Completed {
+            wrong.push(format!(
+                "the {from} wrote {written} bytes, but only {wire} came on the wire"
+            ));
+        }
+        if read > wire || !self.only_read_len && self.read[..] != self.wire[..read] {
+            wrong.push(format!(
+                "the {to} read {read} bytes, but others came on the wire ({wire} bytes){}",
+                first_difference(&self.wire, &self.read)
+            ));
+        }
+        wrong
+    }
+}
+
+fn first_difference(one: &[u8], other: &[u8]) -> String {
+    one.iter()
+        .zip(other)
+        .position(|(one, other)| one != other)
+        .map_or_else(String::new, |at| format!(": they differ from byte {at}"))
+}
+
+/// One direction's bytes in order.
+struct Wire {
+    bytes: Vec<u8>,
+    is_contradictory: bool,
+}
+
+impl Wire {
+    /// Puts the payloads together by their numbers, up to the first gap. Without a SYN the first byte's number is unknown,
+    /// and nothing is put together.
+    fn reassemble<'s>(sent: impl Iterator<Item = &'s Segment>) -> Wire {
+        let mut isn: Option<Seq> = None;
+        let mut pieces: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
+        let mut padded: Vec<Vec<u8>> = Vec::new();
+        let sent: Vec<&Segment> = sent.collect();
+        for segment in &sent {
+            // A payload that the capture cut is filled up, so that the lengths are right.
+            let mut payload = segment.payload.clone();
+            payload.resize(segment.len as usize, 0);
+            padded.push(payload);
+        }
+        for (segment, payload) in sent.iter().zip(&padded) {
+            let is_syn = segment.flags.contains(Flags::SYN);
+            if is_syn {
+                isn = isn.or(Some(segment.seq));
+            }
+            if let Some(isn) = isn.filter(|_| !payload.is_empty()) {
+                let first = segment.seq + u32::from(is_syn);
+                pieces.entry(first.since(isn + 1)).or_default().push(payload);
+            }
+        }
+        let mut wire = Wire {
+            bytes: Vec::new(),
+            is_contradictory: false,
+        };
+        for (offset, payloads) in pieces {
+            let Some(known) = wire.bytes.len().checked_sub(offset as usize) else {
+                break;
+            };
+            for payload in payloads {
+                let known = known.max(wire.bytes.len() - offset as usize).min(payload.len());
+                let (old, new) = payload.split_at(known);
+                wire.is_contradictory |= wire.bytes[offset as usize..][..known] != *old;
+                wire.bytes.extend_from_slice(new);
+            }
+        }
+        wire
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::support::{Sketch, Tape, payload};
+    use crate::scenario::Want;
+
+    const HANDSHAKE: [&str; 3] = ["C > S SYN seq 0", "S > C SYN ACK seq 0 ack 1", "C > S ACK seq 1 ack 1"];
+
+    /// The client sends, then the server reads.
+    fn status(written: &str, segments: &[&str], read: &str) -> Status {
+        let scenario = Sketch::default()
+            .act(Party::Client, Verb::Send(payload(written)))
+            .act(Party::Server, Verb::Read(Want::Anything))
+            .scenario();
+        let tape = Tape::new()
+            .segments(&HANDSHAKE)
+            .start(0)
+            .end(0, ActionResult::sent(written.into()))
+            .segments(segments)
+            .start(1)
+            .end(1, ActionResult::received(read.into()));
+        check(&scenario, &tape.recording).status
+    }
+
+    #[test]
+    fn bytes_are_put_together_by_their_numbers() {
+        let (abc, def) = (r#"C > S ACK seq 1 ack 1 "abc""#, r#"C > S PSH ACK seq 4 ack 1 "def""#);
+        assert_eq!(status("abcdef", &[abc, def], "abcdef"), Status::Ok);
+        assert_eq!(status("abcdef", &[def, abc, abc], "abcd"), Status::Ok);
+        assert_eq!(
+            status("abcdef", &[r#"C > S ACK seq 1 ack 1 "abcd""#, def], "abcdef"),
+            Status::Ok
+        );
+        assert_eq!(status("abcdef", &[abc], "abc"), Status::Failed, "never sent");
+        assert_eq!(status("abc", &[abc, def], "abc"), Status::Failed, "never written");
+        assert_eq!(
+            status("abcdef", &[abc, def], "abcdeg"),
+            Status::Failed,
+            "read otherwise"
+        );
+        assert_eq!(
+            status("abcdef", &[abc, def], "bcdef"),
+            Status::Failed,
+            "read from the middle"
+        );
+        let other = r#"C > S ACK seq 1 ack 1 "abx""#;
+        assert_eq!(
+            status("abcdef", &[abc, other, def], "abcdef"),
+            Status::Failed,
+            "two bytes for one number"
+        );
+    }
+
+    #[test]
+    fn a_reset_may_lose_what_was_written() {
+        let abc = r#"C > S ACK seq 1 ack 1 "abc""#;
+        assert_eq!(status("abcdef", &[abc, "S > C RST ACK seq 1 ack 4"], "abc"), Status::Ok);
+        assert_eq!(
+            status("abcdef", &[abc, "S > C RST ACK seq 1 ack 4"], "abcd"),
+            Status::Failed
+        );
+    }
+
+    #[test]
+    fn each_connection_has_its_own_bytes() {
+        let scenario = Sketch::default()
+            .act(Party::Client, Verb::Send(payload("abc")))
+            .act(Party::Client, Verb::Send(payload("def")))
+            .act(Party::Server, Verb::Read(Want::Anything))
+            .scenario();
+        let judged = |read: &str| {
+            let tape = Tape::new()
+                .segments(&HANDSHAKE)
+                .start(0)
+                .segment(r#"C > S PSH ACK seq 1 ack 1 "abc""#)
+                .end(0, ActionResult::sent("abc".into()))
+                .segment("C > S SYN seq 70000")
+                .start(1)
+                .segment(r#"C > S PSH ACK seq 70001 ack 1 "def""#)
+                .end(1, ActionResult::sent("def".into()))
+                .start(2)
+                .end(2, ActionResult::received(read.into()));
+            check(&scenario, &tape.recording).status
+        };
+        assert_eq!(judged("def"), Status::Ok);
+        assert_eq!(judged("abc"), Status::Failed);
+    }
+
+    #[test]
+    fn a_socket_connected_to_itself_reads_what_it_wrote() {
+        let scenario = Sketch::default()
+            .act(Party::Client, Verb::Send(payload("abc")))
+            .act(Party::Client, Verb::Read(Want::Anything))
+            .scenario();
+        let judged = |read: &str| {
+            let tape = Tape::new()
+                .segments(&["C > C SYN seq 0", "C > C SYN ACK seq 0 ack 1", "C > C ACK seq 1 ack 1"])
+                .start(0)
+                .end(0, ActionResult::sent("abc".into()))
+                .segments(&[r#"C > C PSH ACK seq 1 ack 1 "abc""#, "C > C ACK seq 4 ack 4"])
+                .start(1)
+                .end(1, ActionResult::received(read.into()));
+            check(&scenario, &tape.recording).status
+        };
+        assert_eq!(judged("abc"), Status::Ok);
+        assert_eq!(judged("abd"), Status::Failed);
+    }
+
+    #[test]
+    fn writes_at_the_same_time_are_only_counted() {
+        let scenario = Sketch::default()
+            .act(Party::Client, Verb::Send(payload("abc")))
+            .act(Party::Client, Verb::Send(payload("def")))
+            .scenario();
+        let judged = |data: &str| {
+            let tape = Tape::new().segments(&HANDSHAKE).start(0).start(1).segment(data);
+            let tape = tape
+                .end(1, ActionResult::sent("def".into()))
+                .end(0, ActionResult::sent("abc".into()));
+            check(&scenario, &tape.recording).status
+        };
+        assert_eq!(judged(r#"C > S PSH ACK seq 1 ack 1 "abcdef""#), Status::Ok);
+        assert_eq!(judged(r#"C > S PSH ACK seq 1 ack 1 "abcde""#), Status::Failed);
+    }
+}

@@ -1,0 +1,112 @@
+//! The states that the kernel reported at the end of each step against those that RFC 9293's machine comes to when it
+//! replays the segments and the applications' calls.
+//!
+//! An entry of the recording that says that an action has ended may stand before or after the segments that it caused. So a
+//! call counts from its beginning on, with the result that is known from later. A call that failed is different: it took its
+//! time.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::{Check, Status};
+use crate::run::{ActionResult, Entry, Recording};
+use crate::scenario::{Action, Scenario, Verb};
+use crate::tcp::{Call, Nanos, Party, Replay, State};
+
+/// After this long without a segment the kernel may have ended a connection by a timer (TIME-WAIT, FIN-WAIT-2, user
+/// timeout), which the replay does not know. Shorter ones cannot be set.
+const SHORTEST_TIMER: Duration = Duration::from_secs(1);
+
+/// Compares the states at the end of each step.
+pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
+    const NAME: &str = "states";
+    let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
+    let results: HashMap<usize, &ActionResult> = recording
+        .entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
+            _ => None,
+        })
+        .collect();
+    let mut replay = Replay::new();
+    let (mut now, mut last_segment): (Nanos, Nanos) = (0, 0);
+    let mut compared = 0;
+    let mut wrong = Vec::new();
+    for entry in &recording.entries {
+        match entry {
+            Entry::ActionStarted { step, at } => {
+                now = *at;
+                if let (Some(action), Some(ActionResult::Done { .. })) = (actions.get(*step), results.get(step))
+                    && let Some(call) = call_of(&action.verb)
+                {
+                    replay.call(action.party, call);
+                }
+            }
+            Entry::ActionEnded { step, at, result } => {
+                now = *at;
+                if let Some(action) = actions
+                    .get(*step)
+                    .filter(|action| ends_connection(&action.verb, result))
+                {
+                    replay.call(action.party, Call::Failed);
+                }
+            }
+            Entry::Segment(segment) => {
+                (now, last_segment) = (segment.at, segment.at);
+                replay.segment(segment);
+            }
+            Entry::Settled { step, client, server } => {
+                let quiet = Duration::from_nanos(now.saturating_sub(last_segment));
+                for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
+                    compared += 1;
+                    let inferred = replay.state(party);
+                    let timed_out = reported == State::Closed && quiet >= SHORTEST_TIMER;
+                    if reported != inferred && !timed_out {
+                        wrong.push(contradiction(scenario, *step, party, reported, inferred));
+                    }
+                }
+            }
+        }
+    }
+    if compared == 0 {
+        return Check::integrity(NAME, Status::NotChecked, "the kernel was never asked for its states");
+    }
+    let detail = format!("{compared} reports of the kernel agree with RFC 9293's state machine");
+    Check::unless(&wrong, NAME, Status::Failed, detail)
+}
+
+fn contradiction(scenario: &Scenario, step: usize, party: Party, reported: State, inferred: State) -> String {
+    let action = scenario.steps().nth(step).map_or_else(String::new, |step| {
+        let span = &step.action.span;
+        format!("after `{}` (line {}) ", scenario.text(span), scenario.line(span))
+    });
+    format!(
+        "{action}the kernel reported {reported} for the {party}, but by the segments and calls so far it is in {inferred} \
+         (RFC 9293, section 3.3.2)"
+    )
+}
+
+/// What a call that succeeds changes without a segment.
+fn call_of(verb: &Verb) -> Option<Call> {
+    match verb {
+        Verb::Listen { .. } => Some(Call::Listen),
+        Verb::Close { listener: true } => Some(Call::CloseListener),
+        Verb::Close { listener: false } => Some(Call::Close),
+        Verb::Abort => Some(Call::Abort),
+        _ => None,
+    }
+}
+
+/// Whether the failed call leaves a closed socket: an open that failed, or a connection that the kernel gave up.
+fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
+    let ActionResult::Failed { errno, .. } = result else {
+        return false;
+    };
+    match (verb, Errno::from_raw(*errno)) {
+        (Verb::Connect { .. }, errno) => !matches!(errno, Errno::EISCONN | Errno::EALREADY | Errno::EINPROGRESS),
+        (_, errno) => errno == Errno::ETIMEDOUT,
+    }
+}
