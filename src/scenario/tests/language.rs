@@ -119,10 +119,9 @@ fn spans_are_right_behind_a_byte_order_mark_or_wide_characters() {
     let step = scenario.steps().next().expect("a step");
     assert_eq!(scenario.text(step.expect[0].span()), "C > S  SYN");
     let marked = format!("\u{feff}{}", file("client connect\n  C > S  SYN"));
-    if let Ok(scenario) = parse("test", Path::new("test.toml"), marked.as_bytes()) {
-        let step = scenario.steps().next().expect("a step");
-        assert_eq!(scenario.text(step.expect[0].span()), "C > S  SYN");
-    }
+    let scenario = parse("test", Path::new("test.toml"), marked.as_bytes()).expect("a scenario");
+    let step = scenario.steps().next().expect("a step");
+    assert_eq!(scenario.text(step.expect[0].span()), "C > S  SYN");
 }
 
 #[test]
