@@ -349,7 +349,10 @@ impl fmt::Display for Overview {
         }
         writeln!(f)?;
         writeln!(f, "Review them at a terminal with `tcplab review`, or decide by name:")?;
-        writeln!(f, "  tcplab review --accept NAME…   or all of them: tcplab review --all")?;
+        writeln!(
+            f,
+            "  tcplab review --accept NAME…   or all of them: tcplab review --all"
+        )?;
         writeln!(f, "  tcplab review --reject NAME…")
     }
 }
