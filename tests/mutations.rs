@@ -26,8 +26,12 @@ fn main() {
         .flat_map(|name| {
             let other = name.clone();
             [
-                Trial::ignorable_test(format!("no_mutant_of_an_expectation_passes::{name}"), move || expectations(&name)),
-                Trial::ignorable_test(format!("no_mutant_of_the_snapshot_passes::{other}"), move || snapshot(&other)),
+                Trial::ignorable_test(format!("no_mutant_of_an_expectation_passes::{name}"), move || {
+                    expectations(&name)
+                }),
+                Trial::ignorable_test(format!("no_mutant_of_the_snapshot_passes::{other}"), move || {
+                    snapshot(&other)
+                }),
             ]
         })
         .collect();
@@ -51,7 +55,9 @@ fn play(name: &str) -> Result<Original, support::NotPlayed> {
 }
 
 fn verdict(snapshots: &Path, scenario: &Scenario, recording: &Recording) -> Result<Verdict, Failed> {
-    Ok(judge_recording(&Store::new(snapshots), scenario, recording)?.judgement.verdict)
+    Ok(judge_recording(&Store::new(snapshots), scenario, recording)?
+        .judgement
+        .verdict)
 }
 
 fn expectations(name: &str) -> Result<Completion, Failed> {
@@ -73,14 +79,27 @@ fn expectations(name: &str) -> Result<Completion, Failed> {
         }
     }
     let (equivalent, alive): (Vec<_>, Vec<_>) = survivors.into_iter().partition(|change| {
-        EQUIVALENT.iter().any(|(scenario, part, _)| *scenario == name && change.contains(part))
+        EQUIVALENT
+            .iter()
+            .any(|(scenario, part, _)| *scenario == name && change.contains(part))
     });
-    println!("{name}: {} mutants, {} equivalent, {} alive", mutants.len(), equivalent.len(), alive.len());
+    println!(
+        "{name}: {} mutants, {} equivalent, {} alive",
+        mutants.len(),
+        equivalent.len(),
+        alive.len()
+    );
     if alive.is_empty() {
         return Ok(Completion::Completed);
     }
     let alive: Vec<String> = alive.into_iter().map(|change| format!("  {change}")).collect();
-    Err(format!("{} of {} mutants pass:\n{}", alive.len(), mutants.len(), alive.join("\n")).into())
+    Err(format!(
+        "{} of {} mutants pass:\n{}",
+        alive.len(),
+        mutants.len(),
+        alive.join("\n")
+    )
+    .into())
 }
 
 /// Changes each character of the accepted transcript. What insta does not compare is not part of it: the header, and
@@ -102,7 +121,12 @@ fn snapshot(name: &str) -> Result<Completion, Failed> {
     for (place, character) in accepted[body..].trim_end().char_indices() {
         let other = if character == '#' { '%' } else { '#' };
         let at = body + place;
-        let mutant = [&accepted[..at], &other.to_string(), &accepted[at + character.len_utf8()..]].concat();
+        let mutant = [
+            &accepted[..at],
+            &other.to_string(),
+            &accepted[at + character.len_utf8()..],
+        ]
+        .concat();
         fs::write(&copy, mutant)?;
         mutants += 1;
         let read = store.accepted(name)?.ok_or("the mutant is not read")?;
@@ -113,5 +137,9 @@ fn snapshot(name: &str) -> Result<Completion, Failed> {
     // That a snapshot which does not match makes the verdict fail is shown with the last mutant, for all of them.
     let verdict = verdict(folder.path(), &original.scenario, &original.recording)?;
     println!("{name}: {mutants} characters of the snapshot changed, one at a time");
-    if verdict == Verdict::Fail { Ok(Completion::Completed) } else { Err(format!("verdict {verdict}").into()) }
+    if verdict == Verdict::Fail {
+        Ok(Completion::Completed)
+    } else {
+        Err(format!("verdict {verdict}").into())
+    }
 }

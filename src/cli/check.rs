@@ -1,6 +1,5 @@
 //! `tcplab check`: are the scenario files right?
 
-
 use super::Exit;
 use super::folders::Folders;
 use super::load::{load, report_error};
@@ -19,7 +18,11 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     match load(&args.folders.library(), &args.selectors) {
         Ok(scenarios) => {
-            println!("{} scenario {} in order", scenarios.len(), if scenarios.len() == 1 { "file is" } else { "files are" });
+            println!(
+                "{} scenario {} in order",
+                scenarios.len(),
+                if scenarios.len() == 1 { "file is" } else { "files are" }
+            );
             Exit::Pass
         }
         Err(error) => report_error(&error, theme),

@@ -66,9 +66,21 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for exit in [Exit::Pass, Exit::Fail, Exit::Usage, Exit::Inconclusive, Exit::Environment, Exit::Interrupted] {
+        for exit in [
+            Exit::Pass,
+            Exit::Fail,
+            Exit::Usage,
+            Exit::Inconclusive,
+            Exit::Environment,
+            Exit::Interrupted,
+        ] {
             let code = format!("{:>3}  ", exit.code());
-            assert!(Exit::HELP.lines().any(|line| line.trim_start().starts_with(code.trim_start())), "{code}");
+            assert!(
+                Exit::HELP
+                    .lines()
+                    .any(|line| line.trim_start().starts_with(code.trim_start())),
+                "{code}"
+            );
         }
     }
 }

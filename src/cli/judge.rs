@@ -28,7 +28,11 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         Err(error) => return report_error(&error, theme),
     };
     let [scenario] = &scenarios[..] else {
-        eprintln!("error: `{}` names {} scenarios; name one", args.scenario, scenarios.len());
+        eprintln!(
+            "error: `{}` names {} scenarios; name one",
+            args.scenario,
+            scenarios.len()
+        );
         return Exit::Usage;
     };
     let artefacts = Artefacts::of(&args.folders.out, &scenario.name);
@@ -55,8 +59,16 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     };
     let explanations = args.explain.then(|| report::explain(scenario, &recording));
     let ladder = report::ladder(&judged.transcript, theme, explanations.as_deref());
-    let artefacts = [Artefact { name: "capture".to_owned(), path: artefacts.capture() }];
-    let closing = Closing { outcome: &outcome, artefacts: &artefacts, pending: false, explained: args.explain };
+    let artefacts = [Artefact {
+        name: "capture".to_owned(),
+        path: artefacts.capture(),
+    }];
+    let closing = Closing {
+        outcome: &outcome,
+        artefacts: &artefacts,
+        pending: false,
+        explained: args.explain,
+    };
     // Nobody reads on: that changes no verdict.
     let _ = write!(io::stdout().lock(), "{ladder}\n{}", report::verdict(&closing, theme));
     exit

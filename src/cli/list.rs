@@ -31,7 +31,11 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
             eprintln!("no scenario covers {id}");
         }
     }
-    let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or_default();
+    let width = scenarios
+        .iter()
+        .map(|scenario| scenario.name.len())
+        .max()
+        .unwrap_or_default();
     let mut out = io::stdout().lock();
     for scenario in &scenarios {
         let name = theme.paint(Role::Strong, &format!("{:width$}", scenario.name));

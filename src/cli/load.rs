@@ -25,7 +25,11 @@ pub(super) fn load(library: &Library, selectors: &[String]) -> Result<Vec<Arc<Sc
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(scenarios) } else { Err(NotLoaded::Files(errors)) }
+    if errors.is_empty() {
+        Ok(scenarios)
+    } else {
+        Err(NotLoaded::Files(errors))
+    }
 }
 
 /// Tells the user on standard error.

@@ -64,7 +64,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // A closed standard error leaves nobody to tell.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Pass.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Pass.into()
+            };
         }
     };
     let out = theme(cli.color);

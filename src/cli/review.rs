@@ -34,12 +34,8 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     let terminal = Term::stdout();
     let decided = match args {
         Args { all: true, .. } => review::decide(&store, Selection::All, Decision::Accept),
-        Args { accept, .. } if !accept.is_empty() => {
-            review::decide(&store, Selection::Names(accept), Decision::Accept)
-        }
-        Args { reject, .. } if !reject.is_empty() => {
-            review::decide(&store, Selection::Names(reject), Decision::Reject)
-        }
+        Args { accept, .. } if !accept.is_empty() => review::decide(&store, Selection::Names(accept), Decision::Accept),
+        Args { reject, .. } if !reject.is_empty() => review::decide(&store, Selection::Names(reject), Decision::Reject),
         _ if !terminal.is_term() => return overview(&store),
         _ => return at_terminal(args, &store, terminal, theme),
     };
@@ -54,7 +50,11 @@ fn overview(store: &Store) -> Exit {
     match review::overview(store) {
         Ok(overview) => {
             let _ = write!(io::stdout(), "{overview}");
-            if overview.pending.is_empty() { Exit::Pass } else { Exit::Fail }
+            if overview.pending.is_empty() {
+                Exit::Pass
+            } else {
+                Exit::Fail
+            }
         }
         Err(error) => failed(&error.into()),
     }
@@ -68,7 +68,11 @@ fn at_terminal(args: &Args, store: &Store, mut terminal: Term, theme: &Theme) ->
     };
     let ladder = |name: &str| {
         let recording = Artefacts::of(&folders.out, name).read_recording().ok()?;
-        Some(report::ladder(&Transcript::of(&scenario(name)?, &recording), theme, None))
+        Some(report::ladder(
+            &Transcript::of(&scenario(name)?, &recording),
+            theme,
+            None,
+        ))
     };
     let guide = Guide {
         title: &|name| scenario(name).map(|scenario| scenario.title),

@@ -97,17 +97,14 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
 }
 
 /// Plays everything and prints the report.
-fn show(
-    args: &Args,
-    lab: &Lab,
-    scenarios: &[Arc<Scenario>],
-    interrupt: &Interrupt,
-    theme: &Theme,
-) -> io::Result<Exit> {
+fn show(args: &Args, lab: &Lab, scenarios: &[Arc<Scenario>], interrupt: &Interrupt, theme: &Theme) -> io::Result<Exit> {
     let jobs: Vec<Job> = (0..args.repeat.get())
         .flat_map(|_| scenarios)
         .enumerate()
-        .map(|(run, scenario)| Job { run, scenario: Arc::clone(scenario) })
+        .map(|(run, scenario)| Job {
+            run,
+            scenario: Arc::clone(scenario),
+        })
         .collect();
     let total = jobs.len();
     let detail = match (args.quiet || args.repeat.get() > 1, total) {
@@ -115,10 +112,21 @@ fn show(
         (false, 1) => Detail::Session,
         (false, _) => Detail::Suite,
     };
-    let workers = if args.host { 1 } else { args.jobs.map_or_else(default_workers, NonZeroUsize::get) };
+    let workers = if args.host {
+        1
+    } else {
+        args.jobs.map_or_else(default_workers, NonZeroUsize::get)
+    };
     let mut stdout = io::stdout().lock();
     let started = Instant::now();
-    let mut live = Live::new(scenarios, total, detail, *theme, &mut stdout, ProgressDrawTarget::stderr());
+    let mut live = Live::new(
+        scenarios,
+        total,
+        detail,
+        *theme,
+        &mut stdout,
+        ProgressDrawTarget::stderr(),
+    );
     let mut ended = Vec::new();
     let mut tally = Tally::default();
     // A report that nobody reads ends the runs.
@@ -129,7 +137,11 @@ fn show(
             News::Done(job, result) => {
                 let outcome = outcome(&job.scenario, &result);
                 tally.add(&outcome, &result);
-                let told = if args.repeat.get() > 1 { Ok(()) } else { live.judged(&outcome) };
+                let told = if args.repeat.get() > 1 {
+                    Ok(())
+                } else {
+                    live.judged(&outcome)
+                };
                 ended.push((outcome, (total == 1).then_some(result)));
                 told
             }
@@ -143,7 +155,11 @@ fn show(
     if let Some(error) = broken {
         return Err(error);
     }
-    let exit = ended.iter().map(|(outcome, _)| exit_of(outcome)).max().unwrap_or(Exit::Pass);
+    let exit = ended
+        .iter()
+        .map(|(outcome, _)| exit_of(outcome))
+        .max()
+        .unwrap_or(Exit::Pass);
     let out = &mut stdout;
     match (&ended[..], detail) {
         _ if args.repeat.get() > 1 => {}
@@ -154,9 +170,17 @@ fn show(
         }
         _ => {}
     }
-    let exit = if args.repeat.get() > 1 { exit.max(tally.print(out)?) } else { exit };
+    let exit = if args.repeat.get() > 1 {
+        exit.max(tally.print(out)?)
+    } else {
+        exit
+    };
     out.flush()?;
-    Ok(if interrupt.is_triggered() { Exit::Interrupted } else { exit })
+    Ok(if interrupt.is_triggered() {
+        Exit::Interrupted
+    } else {
+        exit
+    })
 }
 
 /// The whole story of one run: ladder, explanations, verdict.
@@ -165,17 +189,33 @@ fn session(args: &Args, outcome: &Outcome, result: &Result<Played, SuiteError>, 
     let mut artefacts = Vec::new();
     let mut pending = false;
     if let Ok(played) = result {
-        let explanations = args.explain.then(|| report::explain(&played.scenario, &played.recording));
+        let explanations = args
+            .explain
+            .then(|| report::explain(&played.scenario, &played.recording));
         text += &report::ladder(&played.transcript, theme, explanations.as_deref());
         text.push('\n');
         if args.explain {
             text += &report::lessons(&played.scenario, &played.recording, theme);
         }
-        artefacts.push(Artefact { name: "capture".to_owned(), path: played.artefacts.capture() });
-        artefacts.push(Artefact { name: "recording".to_owned(), path: played.artefacts.recording() });
+        artefacts.push(Artefact {
+            name: "capture".to_owned(),
+            path: played.artefacts.capture(),
+        });
+        artefacts.push(Artefact {
+            name: "recording".to_owned(),
+            path: played.artefacts.recording(),
+        });
         pending = played.pending;
     }
-    text + &report::verdict(&Closing { outcome, artefacts: &artefacts, pending, explained: args.explain }, theme)
+    text + &report::verdict(
+        &Closing {
+            outcome,
+            artefacts: &artefacts,
+            pending,
+            explained: args.explain,
+        },
+        theme,
+    )
 }
 
 fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) -> Outcome {
@@ -185,7 +225,10 @@ fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) -> Outcome 
     };
     Outcome {
         scenario: scenario.name.clone(),
-        result: result.as_ref().map(|played| played.judgement.clone()).map_err(ToString::to_string),
+        result: result
+            .as_ref()
+            .map(|played| played.judgement.clone())
+            .map_err(ToString::to_string),
         segments,
         wall,
     }

@@ -64,7 +64,15 @@ impl Tally {
                     write!(out, "  {number} {word}")?;
                 }
             }
-            writeln!(out, "  {kinds} {}", if kinds == 1 { "transcript" } else { "different transcripts" })?;
+            writeln!(
+                out,
+                "  {kinds} {}",
+                if kinds == 1 {
+                    "transcript"
+                } else {
+                    "different transcripts"
+                }
+            )?;
             if let Some(reason) = &count.first_reason {
                 writeln!(out, "    {reason}")?;
             }

@@ -117,7 +117,12 @@ impl Eyes {
 
     /// Ends the capture. The close, which takes the kernel some 20 ms, happens on another thread.
     pub(super) fn close(self) -> Vec<Frame> {
-        let Eyes { live, readiness, frames, .. } = self;
+        let Eyes {
+            live,
+            readiness,
+            frames,
+            ..
+        } = self;
         drop(readiness);
         std::thread::spawn(move || drop(live));
         frames

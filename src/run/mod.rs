@@ -109,7 +109,11 @@ fn on_bench(
 ) -> Result<Run, RunError> {
     let Settings { family, quickack, .. } = scenario.settings;
     let mut bench = match options.mode {
-        Mode::Private => Bench::open(&BenchSettings { family, quickack, ..BenchSettings::default() })?,
+        Mode::Private => Bench::open(&BenchSettings {
+            family,
+            quickack,
+            ..BenchSettings::default()
+        })?,
         Mode::Host => Bench::host(family, options.port)?,
     };
     let live = Live::open(bench.capture_filter().as_deref())?;
@@ -123,7 +127,13 @@ fn on_bench(
         let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(observe));
         let ending = play.play().await?;
         // The last words come before the play drops its sockets, which puts more segments on the wire.
-        let Play { eyes, log, sockets, bench, .. } = &mut play;
+        let Play {
+            eyes,
+            log,
+            sockets,
+            bench,
+            ..
+        } = &mut play;
         let recording = Recording {
             scenario: scenario.name.clone(),
             environment: Environment {
@@ -138,7 +148,10 @@ fn on_bench(
             sockets: std::mem::take(sockets),
             stall: eyes.stall,
         };
-        Ok(Run { recording, frames: play.close_capture() })
+        Ok(Run {
+            recording,
+            frames: play.close_capture(),
+        })
     }))
 }
 

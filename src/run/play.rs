@@ -78,7 +78,9 @@ impl<'a> Play<'a> {
         log: Log<'a>,
     ) -> Play<'a> {
         let server = bench.server_address();
-        let client = bench.client_address().unwrap_or_else(|| SocketAddr::new(server.ip(), 0));
+        let client = bench
+            .client_address()
+            .unwrap_or_else(|| SocketAddr::new(server.ip(), 0));
         Play {
             scenario,
             bench,
@@ -353,7 +355,12 @@ impl<'a> Play<'a> {
         self.accepted |= party == Party::Server && (info.is_some() || self.eyes.server_answered);
         Ok(match info {
             Some(info) => info.state,
-            None if party == Party::Server && !self.accepted && self.bench.lookup_listener(self.bench.server_address())?.is_some() => State::Listen,
+            None if party == Party::Server
+                && !self.accepted
+                && self.bench.lookup_listener(self.bench.server_address())?.is_some() =>
+            {
+                State::Listen
+            }
             None => State::Closed,
         })
     }
@@ -402,8 +409,10 @@ impl<'a> Play<'a> {
     fn unquiet(&mut self) -> Result<Option<String>, RunError> {
         let server = self.bench.server_address();
         let busy = self.bench.dump()?.into_iter().find(|socket| {
-            matches!(socket.timer, Some(Timer::Retransmit { .. } | Timer::ZeroWindowProbe { .. }))
-                && [socket.local, socket.remote].contains(&server)
+            matches!(
+                socket.timer,
+                Some(Timer::Retransmit { .. } | Timer::ZeroWindowProbe { .. })
+            ) && [socket.local, socket.remote].contains(&server)
         });
         Ok(busy.map(|socket| {
             let party = if socket.local == server {

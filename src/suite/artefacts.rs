@@ -104,7 +104,10 @@ fn json<T: Serialize>(value: &T) -> Vec<u8> {
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ArtefactError> {
     let text = fs::read(path).map_err(failed("read", path))?;
-    serde_json::from_slice(&text).map_err(|error| ArtefactError::Unreadable { path: path.to_owned(), error })
+    serde_json::from_slice(&text).map_err(|error| ArtefactError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Writes a file beside its place and renames it, so that nobody ever sees half of it.
@@ -112,10 +115,15 @@ fn replace(path: &Path, contents: &[u8]) -> Result<(), ArtefactError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder).map_err(failed("create a file in", folder))?;
     file.write_all(contents).map_err(failed("write", path))?;
-    file.persist(path).map_err(|error| failed("replace", path)(error.error))?;
+    file.persist(path)
+        .map_err(|error| failed("replace", path)(error.error))?;
     Ok(())
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArtefactError {
-    move |error| ArtefactError::Io { operation, path: path.to_owned(), error }
+    move |error| ArtefactError::Io {
+        operation,
+        path: path.to_owned(),
+        error,
+    }
 }

@@ -18,14 +18,18 @@ impl Load {
     /// # Errors
     /// Those of starting a thread.
     pub fn start() -> std::io::Result<Load> {
-        let mut load = Load { stop: Arc::default(), threads: Vec::new() };
+        let mut load = Load {
+            stop: Arc::default(),
+            threads: Vec::new(),
+        };
         for core in 0..thread::available_parallelism()?.get() {
             let stop = Arc::clone(&load.stop);
-            load.threads.push(thread::Builder::new().name(format!("load-{core}")).spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    spin_loop();
-                }
-            })?);
+            load.threads
+                .push(thread::Builder::new().name(format!("load-{core}")).spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        spin_loop();
+                    }
+                })?);
         }
         Ok(load)
     }

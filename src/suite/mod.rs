@@ -80,11 +80,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// A snapshot that cannot be read.
-pub fn judge_recording(
-    snapshots: &Store,
-    scenario: &Scenario,
-    recording: &Recording,
-) -> Result<Judged, StoreError> {
+pub fn judge_recording(snapshots: &Store, scenario: &Scenario, recording: &Recording) -> Result<Judged, StoreError> {
     let transcript = Transcript::of(scenario, recording);
     let comparison = match (recording.environment.mode, snapshots.accepted(&scenario.name)?) {
         (Mode::Host, _) => SnapshotComparison::NotCompared {
@@ -104,7 +100,11 @@ pub fn judge_recording(
         }
     };
     let judgement = judge::judge(scenario, recording, &comparison);
-    Ok(Judged { transcript, judgement, comparison })
+    Ok(Judged {
+        transcript,
+        judgement,
+        comparison,
+    })
 }
 
 impl Lab {
@@ -120,7 +120,11 @@ impl Lab {
     ) -> Result<Played, SuiteError> {
         let started = Instant::now();
         let run::Run { recording, frames } = run::run(scenario, &self.options, interrupt, observe)?;
-        let Judged { transcript, judgement, comparison } = judge_recording(&self.snapshots, scenario, &recording)?;
+        let Judged {
+            transcript,
+            judgement,
+            comparison,
+        } = judge_recording(&self.snapshots, scenario, &recording)?;
         let elapsed = started.elapsed();
         let text = transcript.to_string();
         let pending = self.propose(scenario, &comparison, &judgement, &text, &recording.environment.kernel)?;

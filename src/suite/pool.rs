@@ -30,13 +30,7 @@ pub enum News {
 
 /// Plays all jobs, at most `workers` at a time. `tell` hears of everything while it happens, on the calling thread. After
 /// an interrupt no further job begins.
-pub fn play_all(
-    lab: &Lab,
-    jobs: Vec<Job>,
-    workers: usize,
-    interrupt: &Interrupt,
-    mut tell: impl FnMut(News),
-) {
+pub fn play_all(lab: &Lab, jobs: Vec<Job>, workers: usize, interrupt: &Interrupt, mut tell: impl FnMut(News)) {
     let workers = workers.clamp(1, jobs.len().max(1));
     let queue = Mutex::new(VecDeque::from(jobs));
     let (sender, receiver) = mpsc::channel();
@@ -59,7 +53,9 @@ fn work(lab: &Lab, queue: &Mutex<VecDeque<Job>>, interrupt: &Interrupt, sender: 
         let run = job.run;
         // The receiver outlives all workers.
         let tell = |what| drop(sender.send(News::Event(Event { run, what })));
-        tell(What::Started { scenario: job.scenario.name.clone() });
+        tell(What::Started {
+            scenario: job.scenario.name.clone(),
+        });
         let result = lab.play(&job.scenario, interrupt, &mut |entry| tell(What::Entry(entry.clone())));
         match &result {
             Ok(played) => tell(What::Finished(Box::new(played.recording.clone()))),

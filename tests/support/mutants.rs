@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcplab::scenario::{
-    Action, Count, Expect, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Scenario, SegmentPattern, Step, Timing, Verb,
-    Want, Span,
+    Action, Count, Expect, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Scenario, SegmentPattern, Span,
+    Step, Timing, Verb, Want,
 };
 use tcplab::tcp::{Flags, State};
 
@@ -40,27 +40,51 @@ pub fn of(scenario: &Scenario) -> Vec<Mutant> {
             Some(index) => drop(mutant.findings.remove(index)),
             None => mutant.findings.push(finding),
         }
-        mutants.push(Mutant { change: format!("finding {} listed or not", finding.name()), scenario: mutant });
+        mutants.push(Mutant {
+            change: format!("finding {} listed or not", finding.name()),
+            scenario: mutant,
+        });
     }
     mutants
 }
 
 fn of_step(scenario: &Scenario, step: &Step) -> Vec<(String, Step)> {
-    let described = |change: &str, span: &Span| format!("line {}: `{}`: {change}", scenario.line(span), scenario.text(span));
+    let described =
+        |change: &str, span: &Span| format!("line {}: `{}`: {change}", scenario.line(span), scenario.text(span));
     let mut mutants = Vec::new();
     for (change, action) in of_action(&step.action) {
         let described = described(&change, &step.action.span);
-        mutants.push((described, Step { action, expect: step.expect.clone() }));
+        mutants.push((
+            described,
+            Step {
+                action,
+                expect: step.expect.clone(),
+            },
+        ));
     }
     for (change, span, expect) in of_sequence(&step.expect) {
-        mutants.push((described(&change, &span), Step { action: step.action.clone(), expect }));
+        mutants.push((
+            described(&change, &span),
+            Step {
+                action: step.action.clone(),
+                expect,
+            },
+        ));
     }
     mutants
 }
 
 fn of_action(action: &Action) -> Vec<(String, Action)> {
     let mut mutants = Vec::new();
-    let mut outcome = |outcome, change: &str| mutants.push((change.to_owned(), Action { outcome, ..action.clone() }));
+    let mut outcome = |outcome, change: &str| {
+        mutants.push((
+            change.to_owned(),
+            Action {
+                outcome,
+                ..action.clone()
+            },
+        ))
+    };
     match action.outcome {
         Outcome::Success => {
             outcome(Outcome::Errno(libc::EPIPE), "success becomes EPIPE");
@@ -76,8 +100,12 @@ fn of_action(action: &Action) -> Vec<(String, Action)> {
     }
     let mut verb = |verb, change: String| mutants.push((change, Action { verb, ..action.clone() }));
     match &action.verb {
-        Verb::Recv(want) => of_want(want).into_iter().for_each(|(change, want)| verb(Verb::Recv(want), change)),
-        Verb::Read(want) => of_want(want).into_iter().for_each(|(change, want)| verb(Verb::Read(want), change)),
+        Verb::Recv(want) => of_want(want)
+            .into_iter()
+            .for_each(|(change, want)| verb(Verb::Recv(want), change)),
+        Verb::Read(want) => of_want(want)
+            .into_iter()
+            .for_each(|(change, want)| verb(Verb::Read(want), change)),
         Verb::Get(option, value) => {
             verb(Verb::Get(*option, value + 1), "value + 1".to_owned());
             verb(Verb::Get(*option, value - 1), "value - 1".to_owned());
@@ -101,7 +129,9 @@ fn of_want(want: &Want) -> Vec<(String, Want)> {
             ("eof".to_owned(), Want::Eof),
         ],
         Want::Payload(payload) => {
-            let changed = of_payload(payload).into_iter().map(|(change, payload)| (change, Want::Payload(payload)));
+            let changed = of_payload(payload)
+                .into_iter()
+                .map(|(change, payload)| (change, Want::Payload(payload)));
             changed.chain([("eof".to_owned(), Want::Eof)]).collect()
         }
         Want::Eof => vec![("one byte".to_owned(), Want::Bytes(1))],
@@ -116,14 +146,29 @@ fn of_payload(payload: &Payload) -> Vec<(String, Payload)> {
         .map(|place| {
             let mut bytes = payload.bytes.to_vec();
             bytes[place] ^= 1;
-            (format!("byte {place}"), Payload { bytes: Arc::from(bytes) })
+            (
+                format!("byte {place}"),
+                Payload {
+                    bytes: Arc::from(bytes),
+                },
+            )
         })
         .collect();
     if let Some((_, shorter)) = payload.bytes.split_last() {
-        mutants.push(("last byte gone".to_owned(), Payload { bytes: Arc::from(shorter) }));
+        mutants.push((
+            "last byte gone".to_owned(),
+            Payload {
+                bytes: Arc::from(shorter),
+            },
+        ));
     }
     let longer = [&*payload.bytes, b"x"].concat();
-    mutants.push(("one byte more".to_owned(), Payload { bytes: Arc::from(longer) }));
+    mutants.push((
+        "one byte more".to_owned(),
+        Payload {
+            bytes: Arc::from(longer),
+        },
+    ));
     mutants
 }
 
@@ -162,7 +207,12 @@ fn of_line(line: &Expect) -> Vec<(String, std::ops::Range<usize>, Expect)> {
             .map(|(change, pattern)| (change, span.clone(), Expect::Segment(pattern)))
             .collect(),
         Expect::Stream { from, to, bytes, .. } => {
-            let stream = |from, to, bytes| Expect::Stream { span: span.clone(), from, to, bytes };
+            let stream = |from, to, bytes| Expect::Stream {
+                span: span.clone(),
+                from,
+                to,
+                bytes,
+            };
             vec![
                 ("one byte more".to_owned(), span.clone(), stream(*from, *to, bytes + 1)),
                 ("one byte less".to_owned(), span.clone(), stream(*from, *to, bytes - 1)),
@@ -171,18 +221,36 @@ fn of_line(line: &Expect) -> Vec<(String, std::ops::Range<usize>, Expect)> {
         }
         Expect::AnyOrder { items, .. } => of_sequence(items)
             .into_iter()
-            .map(|(change, inner, items)| (change, inner, Expect::AnyOrder { span: span.clone(), items }))
+            .map(|(change, inner, items)| {
+                (
+                    change,
+                    inner,
+                    Expect::AnyOrder {
+                        span: span.clone(),
+                        items,
+                    },
+                )
+            })
             .collect(),
         Expect::Either { alternatives, .. } => alternatives
             .iter()
             .enumerate()
             .flat_map(|(index, lines)| {
-                of_sequence(lines).into_iter().map(move |(change, inner, lines)| (index, change, inner, lines))
+                of_sequence(lines)
+                    .into_iter()
+                    .map(move |(change, inner, lines)| (index, change, inner, lines))
             })
             .map(|(index, change, inner, lines)| {
                 let mut alternatives = alternatives.clone();
                 alternatives[index] = lines;
-                (change, inner, Expect::Either { span: span.clone(), alternatives })
+                (
+                    change,
+                    inner,
+                    Expect::Either {
+                        span: span.clone(),
+                        alternatives,
+                    },
+                )
             })
             .collect(),
         Expect::Anything { .. } => Vec::new(),
@@ -197,7 +265,9 @@ fn of_pattern(pattern: &SegmentPattern) -> Vec<(String, SegmentPattern)> {
         mutants.push((change, mutant));
     };
     if pattern.from != pattern.to {
-        change("other direction".to_owned(), &|mutant| std::mem::swap(&mut mutant.from, &mut mutant.to));
+        change("other direction".to_owned(), &|mutant| {
+            std::mem::swap(&mut mutant.from, &mut mutant.to)
+        });
     }
     if let Some(flags) = pattern.flags {
         for (name, flag) in Flags::NAMES {
@@ -205,19 +275,31 @@ fn of_pattern(pattern: &SegmentPattern) -> Vec<(String, SegmentPattern)> {
         }
     }
     type Field = fn(&mut SegmentPattern) -> &mut Option<u32>;
-    let fields: [(&str, Field); 3] =
-        [("seq", |mutant| &mut mutant.seq), ("ack", |mutant| &mut mutant.ack), ("len", |mutant| &mut mutant.len)];
+    let fields: [(&str, Field); 3] = [
+        ("seq", |mutant| &mut mutant.seq),
+        ("ack", |mutant| &mut mutant.ack),
+        ("len", |mutant| &mut mutant.len),
+    ];
     for (name, field) in fields {
         if let Some(number) = *field(&mut pattern.clone()) {
-            change(format!("{name} + 1"), &|mutant| *field(mutant) = Some(number.wrapping_add(1)));
-            change(format!("{name} - 1"), &|mutant| *field(mutant) = Some(number.wrapping_sub(1)));
+            change(format!("{name} + 1"), &|mutant| {
+                *field(mutant) = Some(number.wrapping_add(1))
+            });
+            change(format!("{name} - 1"), &|mutant| {
+                *field(mutant) = Some(number.wrapping_sub(1))
+            });
         }
     }
     type Short = fn(&mut SegmentPattern) -> &mut Option<u16>;
-    let fields: [(&str, Short); 2] = [("win", |mutant| &mut mutant.window), ("urg", |mutant| &mut mutant.urgent)];
+    let fields: [(&str, Short); 2] = [
+        ("win", |mutant| &mut mutant.window),
+        ("urg", |mutant| &mut mutant.urgent),
+    ];
     for (name, field) in fields {
         if let Some(number) = *field(&mut pattern.clone()) {
-            change(format!("{name} + 1"), &|mutant| *field(mutant) = Some(number.wrapping_add(1)));
+            change(format!("{name} + 1"), &|mutant| {
+                *field(mutant) = Some(number.wrapping_add(1))
+            });
         }
     }
     if let Some(payload) = &pattern.payload {
@@ -231,16 +313,36 @@ fn of_pattern(pattern: &SegmentPattern) -> Vec<(String, SegmentPattern)> {
         }
     }
     let Count { min, max } = pattern.count;
-    change("one more".to_owned(), &|mutant| mutant.count = Count { min: max + 1, max: max + 1 });
+    change("one more".to_owned(), &|mutant| {
+        mutant.count = Count {
+            min: max + 1,
+            max: max + 1,
+        }
+    });
     if min > 0 {
-        change("one less".to_owned(), &|mutant| mutant.count = Count { min: min - 1, max: min - 1 });
+        change("one less".to_owned(), &|mutant| {
+            mutant.count = Count {
+                min: min - 1,
+                max: min - 1,
+            }
+        });
     }
     if let Some(Timing { since, .. }) = &pattern.timing {
         let since = *since;
         let (day, moment) = (Duration::from_secs(86_400), Duration::from_nanos(1));
-        change("a day later".to_owned(), &|mutant| mutant.timing = Some(Timing { min: day, max: None, since }));
+        change("a day later".to_owned(), &|mutant| {
+            mutant.timing = Some(Timing {
+                min: day,
+                max: None,
+                since,
+            })
+        });
         change("at once".to_owned(), &|mutant| {
-            mutant.timing = Some(Timing { min: Duration::ZERO, max: Some(moment), since });
+            mutant.timing = Some(Timing {
+                min: Duration::ZERO,
+                max: Some(moment),
+                since,
+            });
         });
     }
     mutants
@@ -260,7 +362,10 @@ fn of_options(options: &OptionsPattern) -> Vec<(String, OptionsPattern)> {
             OptionPattern::WindowScale(Some(shift)) => Some(OptionPattern::WindowScale(Some(shift ^ 1))),
             OptionPattern::Unknown(kind) => Some(OptionPattern::Unknown(kind ^ 1)),
             OptionPattern::Sack(Some(blocks)) => {
-                let moved = blocks.iter().map(|(left, right)| (*left, right.wrapping_add(1))).collect();
+                let moved = blocks
+                    .iter()
+                    .map(|(left, right)| (*left, right.wrapping_add(1)))
+                    .collect();
                 Some(OptionPattern::Sack(Some(moved)))
             }
             _ => None,
