@@ -1,7 +1,7 @@
 //! tcplab: an integrated lab for TCP.
 //!
 //! The layers, top to bottom; each may use those below it, never above:
-//! `cli`, [`report`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`bench`], [`matcher`], [`scenario`],
+//! `cli`, [`report`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`mod@bench`], [`matcher`], [`scenario`],
 //! [`tcp`].
 
 pub mod bench;

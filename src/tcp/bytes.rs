@@ -46,7 +46,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
         let count = count.parse().ok().filter(|count| *count <= LARGEST)?;
         return Some(vec![u8::from_str_radix(byte, 16).ok()?; count]);
     }
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len())
