@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use super::Exit;
 use crate::bench::{self, doctor};
+use crate::capture;
 use crate::judge::Status;
 use crate::report::{self, Probe, Theme};
 
 pub(super) fn main(theme: &Theme) -> Exit {
     let entered = bench::enter();
-    let probes = doctor::probe(&entered);
+    let mut probes = doctor::probe(&entered);
+    probes.extend(capture::probe(&entered));
     let missing = probes.iter().any(|probe| probe.status == doctor::Status::Missing);
     let table: Vec<Probe> = probes.into_iter().map(shown).collect();
     // Nobody reads on: that changes no finding.

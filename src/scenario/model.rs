@@ -125,7 +125,7 @@ pub struct Action {
     pub span: Span,
     /// `+1s`: how long to wait before it.
     pub delay: Option<Duration>,
-    /// Who acts.
+    /// Who acts; for a line of `wire` or `peer`, whose segments it is about (their sender).
     pub party: Party,
     /// What it does.
     pub verb: Verb,
