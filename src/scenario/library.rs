@@ -35,7 +35,7 @@ pub struct Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}\n  help: {}", path.display(), remedy(source))]
     Io {
         /// What was tried: `open the scenario`, `read the scenario`.
         operation: &'static str,
@@ -53,7 +53,9 @@ pub enum LoadError {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
     /// A folder could not be read.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    #[error(
+        "cannot {operation} {}: {source}\n  help: {}; name another folder with --scenarios DIR", path.display(), remedy(source)
+    )]
     Io {
         /// What was tried.
         operation: &'static str,
@@ -61,6 +63,14 @@ pub enum SelectError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The folder has no scenario files.
+    #[error(
+        "there are no scenario files (*.toml) in {}\n  help: name another folder with --scenarios DIR", root.display()
+    )]
+    Empty {
+        /// The folder.
+        root: PathBuf,
     },
     /// No scenario is meant by this.
     #[error("{}", unknown(selector, nearest, known))]
@@ -133,10 +143,17 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// [`SelectError::Unknown`] for the first selector that means nothing, [`SelectError::Io`] if a folder cannot be read.
+    /// [`SelectError::Unknown`] for the first selector that means nothing, [`SelectError::Empty`] if all of no scenarios
+    /// are meant, [`SelectError::Io`] if a folder cannot be read.
     pub fn select(&self, selectors: &[String]) -> Result<Vec<Entry>, SelectError> {
         if selectors.is_empty() {
-            return self.entries();
+            let all = self.entries()?;
+            let root = || self.root.clone();
+            return if all.is_empty() {
+                Err(SelectError::Empty { root: root() })
+            } else {
+                Ok(all)
+            };
         }
         let only_files = selectors.iter().all(|selector| is_file(selector));
         let known = if only_files { Vec::new() } else { self.entries()? };
@@ -192,6 +209,14 @@ impl Library {
             });
         }
         Ok(found)
+    }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "check the path, and the folder that you are in",
+        io::ErrorKind::PermissionDenied => "`ls -ld` on it shows who may read it; `chmod` changes that",
+        _ => "check that it is an ordinary file or folder",
     }
 }
 
@@ -269,7 +294,11 @@ fn nearest_names(selector: &str, names: &[String]) -> Vec<String> {
 
 fn unknown(selector: &str, nearest: &[String], known: &[String]) -> String {
     let words = |names: &[String]| list(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut text = format!("no scenario is named `{selector}`, and none has that in its name");
+    let mut text = match Path::new(selector) {
+        path if path.is_dir() => format!("`{selector}` is a folder without scenario files (*.toml)"),
+        path if selector.contains('/') && !path.exists() => format!("there is no file and no scenario `{selector}`"),
+        _ => format!("no scenario is named `{selector}`, and none has that in its name"),
+    };
     if !nearest.is_empty() {
         text += &format!("\ndid you mean {}?", words(nearest));
     }
@@ -277,5 +306,5 @@ fn unknown(selector: &str, nearest: &[String], known: &[String]) -> String {
         [] => text += "\nthe library has no scenarios",
         _ => text += &format!("\nthere are: {}", words(known)),
     }
-    text
+    text + "\n  help: give a name, a part of a name, a folder, or the path of a scenario file"
 }

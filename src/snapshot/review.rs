@@ -124,7 +124,9 @@ pub enum ReviewError {
     #[error("the terminal failed, nothing was changed: {0}")]
     Terminal(#[from] io::Error),
     /// Nothing is pending under this name. Nothing has changed.
-    #[error("nothing is pending for `{name}`, nothing was changed; {pending}")]
+    #[error(
+        "nothing is pending for `{name}`, nothing was changed; {pending}\n  help: `tcplab run {name}` leaves its transcript for review when it differs from the accepted one"
+    )]
     NotPending {
         /// The name as given.
         name: String,
