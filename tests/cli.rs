@@ -65,6 +65,8 @@ fn main() {
         a_rejected_transcript_changes_nothing,
         a_review_without_a_terminal_names_the_commands,
         a_step_that_does_not_happen_is_a_mismatch,
+        the_ladder_of_the_readme_is_the_real_one,
+        the_failure_scenario_of_the_readme_works_as_told,
         an_interrupted_run_leaves_nothing_half_written,
         an_interrupted_repetition_ends_at_once,
     ];
@@ -485,6 +487,58 @@ fn a_step_that_does_not_happen_is_a_mismatch() {
     ends_with(&told, MISMATCH);
     let words = String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr);
     assert!(words.contains("basic.toml") && words.contains("RST"), "{words}");
+}
+
+// The README -----------------------------------------------------------------------------------------------------------
+
+/// The README's first block of this language.
+fn readme_block(language: &str) -> String {
+    let readme = fs::read_to_string(support::root().join("README.md")).expect("read the README");
+    let indented = readme
+        .split(&format!("```{language}\n"))
+        .nth(1)
+        .expect("the README has such a block");
+    let block = indented.split("```").next().expect("the block ends");
+    let indent = block.len() - block.trim_start_matches(' ').len();
+    let indent = if language == "toml" { indent } else { 0 };
+    block
+        .lines()
+        .map(|line| format!("{}\n", line.get(indent..).unwrap_or("")))
+        .collect()
+}
+
+fn the_ladder_of_the_readme_is_the_real_one() {
+    let room = Room::with(&["basic"]);
+    let output = output(room.tcplab(["run", "basic"]).env("LC_ALL", "C.UTF-8"));
+    ends_with(&output, PASSED);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let ladder = readme_block("text");
+    assert!(
+        said.contains(ladder.trim_end()),
+        "the README shows\n{ladder}\nbut the program\n{said}"
+    );
+}
+
+fn the_failure_scenario_of_the_readme_works_as_told() {
+    let room = Room::with(&[]);
+    let wrong = readme_block("toml");
+    room.write("scenarios/gone.toml", &wrong);
+    let stopped = output(&mut room.tcplab(["run", "gone"]));
+    ends_with(&stopped, MISMATCH);
+    let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
+    assert!(said.contains("FIN ACK") && said.contains("RST ACK"), "{said}");
+    assert!(
+        !room.path("snapshots/gone.snap.new").exists(),
+        "a mismatch is offered for review"
+    );
+    room.write("scenarios/gone.toml", wrong.replace("S > C  FIN ACK", "S > C  RST ACK"));
+    let passed = output(&mut room.tcplab(["run", "gone"]));
+    ends_with(&passed, PASSED);
+    assert!(String::from_utf8_lossy(&passed.stdout).contains("no snapshot yet"));
+    ends_with(&output(&mut room.tcplab(["review", "--accept", "gone"])), PASSED);
+    let again = output(&mut room.tcplab(["run", "gone"]));
+    ends_with(&again, PASSED);
+    assert!(String::from_utf8_lossy(&again.stdout).contains("the transcript is the accepted one"));
 }
 
 // Interruption -------------------------------------------------------------------------------------------------------

@@ -99,8 +99,8 @@ impl Theme {
     ///
     /// - No colour if `NO_COLOR` is set and not empty; else colour if `CLICOLOR_FORCE` is set and not `0`; else colour
     ///   on a terminal, unless `CLICOLOR` is `0` or `TERM` is `dumb`.
-    /// - ASCII if `TERM` is `dumb` or the locale (the first of `LC_ALL`, `LC_CTYPE`, `LANG` that is not empty) is not a
-    ///   UTF-8 one.
+    /// - ASCII if `TERM` is `dumb` or the locale (the first of `LC_ALL`, `LC_CTYPE`, `LANG` that is not empty) is named
+    ///   and not a UTF-8 one. Without any, as in a container, terminals are UTF-8 all the same.
     pub fn decide(columns: Option<usize>, variable: impl Fn(&str) -> Option<String>) -> Theme {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
@@ -113,7 +113,7 @@ impl Theme {
         let locale = locale.to_ascii_lowercase();
         Theme {
             color: set("NO_COLOR").is_none() && (forced || columns.is_some() && !dumb && !refused),
-            unicode: !dumb && (locale.contains("utf-8") || locale.contains("utf8")),
+            unicode: !dumb && (locale.is_empty() || locale.contains("utf-8") || locale.contains("utf8")),
             width: columns.unwrap_or(PIPE_WIDTH),
         }
     }
@@ -160,6 +160,12 @@ mod tests {
             given.or((name == "LANG").then_some("C.UTF-8")).map(str::to_owned)
         });
         (theme.color, theme.unicode, theme.width)
+    }
+
+    #[test]
+    fn a_machine_without_a_locale_is_no_reason_for_ascii() {
+        assert!(Theme::decide(Some(80), |_| None).unicode);
+        assert!(!Theme::decide(Some(80), |name| (name == "LC_ALL").then(|| "C".to_owned())).unicode);
     }
 
     #[test]
