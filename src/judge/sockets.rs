@@ -36,7 +36,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         .iter()
         .flat_map(|report| contradictions(report, &segments, defers))
         .collect();
-    let detail = format!("{} reports of the kernel agree with the capture", reports.len());
+    let detail = match reports.len() {
+        1 => "1 report of the kernel agrees with the capture".to_owned(),
+        count => format!("{count} reports of the kernel agree with the capture"),
+    };
     Check::unless(&wrong, NAME, Status::Doubtful, detail)
 }
 

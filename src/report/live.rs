@@ -14,6 +14,7 @@ use super::suite;
 use super::text::{clean, quote};
 use super::theme::{MIN_WIDTH, Role, Theme};
 use super::verdict::Outcome;
+use crate::judge::Verdict;
 use crate::run::event::{Event, What};
 use crate::run::{ActionResult, Entry};
 use crate::scenario::{Action, Scenario};
@@ -122,7 +123,11 @@ impl<'a> Live<'a> {
         if self.detail == Detail::Session {
             return Ok(());
         }
-        let line = suite::line(outcome, self.names, &self.theme);
+        let mut line = suite::line(outcome, self.names, &self.theme);
+        // Nothing else will be said about it.
+        if self.detail == Detail::Quiet && !matches!(outcome.verdict(), Some(Verdict::Pass)) {
+            line = format!("{line}  {}", outcome.reason());
+        }
         self.print(&line)
     }
 
