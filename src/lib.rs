@@ -2,7 +2,7 @@
 //!
 //! The layers, top to bottom; each may use those below it, never above:
 //! `cli`, [`report`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`mod@bench`], [`matcher`], [`scenario`],
-//! [`tcp`].
+//! [`tcp`], [`rfc9293`].
 
 pub mod bench;
 pub mod capture;
@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod judge;
 pub mod matcher;
 pub mod report;
+pub mod rfc9293;
 pub mod run;
 pub mod scenario;
 pub mod snapshot;

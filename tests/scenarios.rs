@@ -1,7 +1,8 @@
 //! Every scenario file is a trial: it is played live, must pass, and its transcript must be the accepted snapshot.
 //!
 //! The snapshot is held against the transcript twice, by the program and by insta itself, so that both read the same
-//! files in the same way. What this machine cannot play is reported as ignored, with the reason.
+//! files in the same way. What this machine cannot play is reported as ignored, with the reason; so are slow
+//! scenarios, which `--include-ignored` plays.
 
 mod support;
 
@@ -12,11 +13,14 @@ use support::Play;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let scenarios = support::scenarios();
+    let scenarios = support::all_scenarios();
     let mut trials: Vec<Trial> = scenarios
         .iter()
         .cloned()
-        .map(|name| Trial::ignorable_test(name.clone(), move || passes_with_its_snapshot(&name)))
+        .map(|name| {
+            let is_slow = support::is_slow(&name);
+            Trial::ignorable_test(name.clone(), move || passes_with_its_snapshot(&name)).with_ignored_flag(is_slow)
+        })
         .collect();
     trials.push(Trial::test("every_snapshot_has_its_scenario", move || {
         every_snapshot_has_its_scenario(&scenarios)

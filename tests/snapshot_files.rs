@@ -65,6 +65,8 @@ fn propose(project: &Path, store: &Store, transcript: &str) {
         teaches: String::new(),
         covers: Vec::new(),
         findings: Vec::new(),
+        deviations: Vec::new(),
+        slow: false,
         settings: Settings::default(),
         phases: Vec::new(),
     };

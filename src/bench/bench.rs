@@ -15,7 +15,7 @@ use super::barrier::Barrier;
 use super::enter::{EnterError, EnterStep};
 use super::link::set_up_loopback;
 use super::{Counters, SocketDiag, SocketInfo, route, sysctl};
-use crate::scenario::Family;
+use crate::scenario::{Family, RouteMetrics, SysctlValue};
 
 /// The server's port in a private bench.
 const SERVER_PORT: u16 = 7000;
@@ -27,7 +27,7 @@ const CLIENT_PORT: u16 = 40001;
 const BARRIER_PORT: u16 = 9;
 
 /// How a private bench is set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BenchSettings {
     /// Which loopback address the conversation uses.
     pub family: Family,
@@ -35,6 +35,12 @@ pub struct BenchSettings {
     pub quickack: bool,
     /// The largest IP packet, bytes. 1500 as on Ethernet gives segments of up to 1460 bytes over IPv4.
     pub mtu: u16,
+    /// Whether loopback takes several segments in one packet.
+    pub offloads: bool,
+    /// Settings that differ from the [profile](super::PROFILE).
+    pub sysctls: Vec<SysctlValue>,
+    /// Metrics of the local routes.
+    pub route: RouteMetrics,
 }
 
 impl Default for BenchSettings {
@@ -43,6 +49,9 @@ impl Default for BenchSettings {
             family: Family::Ipv4,
             quickack: true,
             mtu: 1500,
+            offloads: false,
+            sysctls: Vec::new(),
+            route: RouteMetrics::default(),
         }
     }
 }
@@ -69,12 +78,15 @@ pub enum BenchError {
     )]
     Sysctl {
         /// The setting's file below `/proc/sys/net`.
-        name: &'static str,
+        name: String,
         /// The value.
-        value: &'static str,
+        value: String,
         /// What the kernel said.
         source: io::Error,
     },
+    /// The scenario wants what this kernel does not have.
+    #[error("{0}")]
+    Unsupported(String),
     /// The local routes did not take their metrics.
     #[error("the metrics of the local routes could not be set (rtnetlink): {0}")]
     Route(#[source] io::Error),
@@ -126,6 +138,7 @@ fn sysctl_remedy(error: &io::Error) -> &'static str {
         Some(libc::ENOENT) => {
             "This kernel is too old for tcplab (4.19 is the oldest), or was built without this part of TCP."
         }
+        Some(libc::EINVAL) => "The kernel does not take this value: is it within the bounds of ip-sysctl.rst?",
         Some(libc::EACCES | libc::EPERM) => {
             "Something denies the owner of the namespace its rights: see tcplab doctor."
         }
@@ -168,14 +181,14 @@ impl Bench {
         unshare(CloneFlags::CLONE_NEWNET)
             .map_err(|errno| EnterError::new(EnterStep::NetworkNamespace, errno, Uid::effective()))?;
         let cpu = pin_to_one_cpu()?;
-        set_up_loopback(settings.mtu)?;
-        let absent = sysctl::apply()?;
+        set_up_loopback(settings.mtu, settings.offloads)?;
+        let absent = sysctl::apply(&settings.sysctls)?;
         let address = loopback(settings.family);
         if address.is_ipv6() {
             // The address is what a machine without IPv6 lacks, and binding is how to find out.
             UdpSocket::bind((address, 0)).map_err(BenchError::NoIpv6)?;
         }
-        route::set_metrics(settings.family, settings.quickack).map_err(BenchError::Route)?;
+        route::set_metrics(settings.family, settings.quickack, &settings.route).map_err(BenchError::Route)?;
         Ok(Bench {
             private: true,
             server: SocketAddr::new(address, SERVER_PORT),

@@ -20,7 +20,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::link::LOOPBACK_INDEX;
 use super::netlink::Netlink;
-use crate::scenario::Family;
+use crate::scenario::{Family, RouteMetrics};
 
 /// The routing table that the kernel fills with the addresses of the machine itself.
 const TABLE_LOCAL: u8 = 255;
@@ -32,7 +32,7 @@ const LARGEST_WINDOW: u32 = 4 << 20;
 ///
 /// Between removal and addition there is no route; nobody uses it yet. The kernel's own route to ::1 has the priority 0, which
 /// no request can name, so that a plain replacement would leave it in front of the new one.
-pub(super) fn set_metrics(family: Family, quickack: bool) -> io::Result<()> {
+pub(super) fn set_metrics(family: Family, quickack: bool, wanted: &RouteMetrics) -> io::Result<()> {
     let mut netlink = Netlink::open(NETLINK_ROUTE)?;
     for &(address, prefix_len) in routes(family) {
         let remove = RouteNetlinkMessage::DelRoute(local_route(address, prefix_len, Vec::new()));
@@ -41,6 +41,14 @@ pub(super) fn set_metrics(family: Family, quickack: bool) -> io::Result<()> {
         if quickack {
             metrics.push(RouteMetric::QuickAck(1));
         }
+        metrics.extend(wanted.initcwnd.map(RouteMetric::InitCwnd));
+        metrics.extend(wanted.initrwnd.map(RouteMetric::InitRwnd));
+        metrics.extend(wanted.mtu.map(RouteMetric::Mtu));
+        metrics.extend(wanted.advmss.map(RouteMetric::Advmss));
+        let rto_min = wanted
+            .rto_min
+            .map(|min| u32::try_from(min.as_millis()).unwrap_or(u32::MAX));
+        metrics.extend(rto_min.map(RouteMetric::RtoMin));
         let metrics = vec![RouteAttribute::Metrics(metrics)];
         let add = RouteNetlinkMessage::NewRoute(local_route(address, prefix_len, metrics));
         netlink.request::<_, RouteNetlinkMessage>(add, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)?;

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::BenchError;
+use crate::scenario::SysctlValue;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -171,8 +172,11 @@ pub const PROFILE: &[Sysctl] = &[
     ),
 ];
 
-/// Writes the profile; returns the names of the settings that this kernel does not have.
-pub(super) fn apply() -> Result<Vec<&'static str>, BenchError> {
+/// Writes the profile, and then what a scenario wants otherwise; returns the names of the profile's settings that this kernel
+/// does not have.
+///
+/// What a scenario wants and the kernel does not have is [`BenchError::Unsupported`].
+pub(super) fn apply(wanted: &[SysctlValue]) -> Result<Vec<&'static str>, BenchError> {
     let mut absent = Vec::new();
     for sysctl in PROFILE {
         match fs::write(sysctl.path(), sysctl.value) {
@@ -180,14 +184,41 @@ pub(super) fn apply() -> Result<Vec<&'static str>, BenchError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !sysctl.required => absent.push(sysctl.name),
             Err(source) => {
                 return Err(BenchError::Sysctl {
-                    name: sysctl.name,
-                    value: sysctl.value,
+                    name: sysctl.name.to_owned(),
+                    value: sysctl.value.to_owned(),
                     source,
                 });
             }
         }
     }
+    wanted.iter().try_for_each(write)?;
     Ok(absent)
+}
+
+/// The scenario layer lets only known names through; here they are told from paths once more, for what is written is a file.
+fn write(sysctl: &SysctlValue) -> Result<(), BenchError> {
+    let SysctlValue { name, value } = sysctl;
+    let failed = |source| BenchError::Sysctl {
+        name: name.replace('.', "/"),
+        value: value.clone(),
+        source,
+    };
+    if name.split('.').any(str::is_empty) || name.contains('/') {
+        return Err(failed(io::ErrorKind::InvalidInput.into()));
+    }
+    let path = Path::new("/proc/sys/net").join(name.replace('.', "/"));
+    let is_algorithm = name == "ipv4.tcp_congestion_control";
+    fs::write(&path, value).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENOENT) if is_algorithm && path.exists() => {
+            BenchError::Unsupported(format!("this kernel has no congestion control `{value}`"))
+        }
+        Some(libc::EPERM) if is_algorithm => BenchError::Unsupported(format!(
+            "this machine does not let everybody choose the congestion control `{value}` \
+             (net.ipv4.tcp_allowed_congestion_control)"
+        )),
+        Some(libc::ENOENT) => BenchError::Unsupported(format!("this kernel has no setting net.{name}")),
+        _ => failed(source),
+    })
 }
 
 impl Sysctl {

@@ -12,6 +12,7 @@ use super::folders::Folders;
 use super::load::{load, report_error};
 use super::signals::interrupt_on_signal;
 use crate::bench;
+use crate::judge::Judgement;
 use crate::report::{self, Artefact, Closing, Detail, Live, Outcome, Theme};
 use crate::run::{Interrupt, Mode, Options};
 use crate::scenario::Scenario;
@@ -43,6 +44,9 @@ pub(super) struct Args {
     /// Run each scenario N times, and demand N identical transcripts
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroUsize,
+    /// Play slow scenarios too, which take minutes; otherwise only when they are named
+    #[arg(long)]
+    slow: bool,
     /// Keep all cores busy meanwhile
     #[arg(long)]
     busy: bool,
@@ -55,10 +59,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
-    let scenarios = match load(&args.folders.library(), &args.selectors) {
+    let mut scenarios = match load(&args.folders.library(), &args.selectors) {
         Ok(scenarios) => scenarios,
         Err(error) => return report_error(&error, theme),
     };
+    let left_out = leave_out_slow(args, &mut scenarios);
     // Namespaces can only be entered while this is the only thread.
     if !args.host
         && let Err(error) = bench::enter()
@@ -86,7 +91,12 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         out: args.folders.out.clone(),
         options: Options { mode, port: args.port },
     };
-    let shown = show(args, &lab, &scenarios, &interrupt, theme);
+    let shown = show(args, &lab, &scenarios, &interrupt, theme).and_then(|exit| {
+        if left_out > 0 {
+            writeln!(io::stdout(), "{left_out} slow left out: --slow plays them too")?;
+        }
+        Ok(exit)
+    });
     shown.unwrap_or_else(|error| {
         // Nobody reads on: `tcplab run | head` must not panic.
         if error.kind() != io::ErrorKind::BrokenPipe {
@@ -94,6 +104,22 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         }
         Exit::Environment
     })
+}
+
+/// Takes out the slow scenarios that nobody asked for by name, and says how many those are.
+fn leave_out_slow(args: &Args, scenarios: &mut Vec<Arc<Scenario>>) -> usize {
+    let is_named = |scenario: &Scenario| {
+        let path = scenario.path.to_string_lossy();
+        args.selectors
+            .iter()
+            .any(|word| *word == scenario.name || *word == path)
+    };
+    let all = scenarios.len();
+    // A selection of nothing but slow ones is asked for too.
+    if !args.slow && (args.selectors.is_empty() || scenarios.iter().any(|scenario| !scenario.slow)) {
+        scenarios.retain(|scenario| !scenario.slow || is_named(scenario));
+    }
+    all - scenarios.len()
 }
 
 /// Plays everything and prints the report.
@@ -225,10 +251,11 @@ fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) -> Outcome 
     };
     Outcome {
         scenario: scenario.name.clone(),
-        result: result
-            .as_ref()
-            .map(|played| played.judgement.clone())
-            .map_err(ToString::to_string),
+        result: match result {
+            Ok(played) => Ok(played.judgement.clone()),
+            Err(SuiteError::Skipped { reason }) => Ok(Judgement::skip(reason)),
+            Err(error) => Err(error.to_string()),
+        },
         segments,
         wall,
     }

@@ -93,6 +93,8 @@ impl Sketch {
             teaches: String::new(),
             covers: Vec::new(),
             findings: self.findings,
+            deviations: Vec::new(),
+            slow: false,
             settings: self.settings,
             phases: vec![Phase {
                 title: String::new(),

@@ -247,6 +247,8 @@ pub(super) fn scenario(name: &str, actions: &[(&str, Party, Verb)]) -> Scenario 
         teaches: String::new(),
         covers: Vec::new(),
         findings: Vec::new(),
+        deviations: Vec::new(),
+        slow: false,
         settings: Settings::default(),
         phases: vec![Phase {
             title: String::new(),

@@ -68,6 +68,12 @@ pub enum RunError {
         /// What it reported.
         error: io::Error,
     },
+    /// This kernel or machine lacks what the scenario needs: it is skipped, which is no failure.
+    #[error("{what}")]
+    Unsupported {
+        /// What is missing, as a clause.
+        what: String,
+    },
     /// A defect of the lab.
     #[error("the run panicked, which is a defect of tcplab: {0}")]
     Panicked(String),
@@ -107,13 +113,25 @@ fn on_bench(
     interrupt: &Interrupt,
     observe: &mut (dyn FnMut(&Entry) + Send),
 ) -> Result<Run, RunError> {
-    let Settings { family, quickack, .. } = scenario.settings;
+    let Settings { family, .. } = scenario.settings;
     let mut bench = match options.mode {
         Mode::Private => Bench::open(&BenchSettings {
             family,
-            quickack,
-            ..BenchSettings::default()
+            quickack: scenario.settings.quickack,
+            mtu: scenario.settings.mtu,
+            offloads: scenario.settings.offloads,
+            sysctls: scenario.settings.sysctls.clone(),
+            route: scenario.settings.route,
+        })
+        .map_err(|error| match error {
+            BenchError::Unsupported(what) => RunError::Unsupported { what },
+            error => error.into(),
         })?,
+        Mode::Host if scenario.settings.need_a_bench() => {
+            return Err(RunError::Unsupported {
+                what: "the scenario changes settings, which is not done on the host's own loopback".to_owned(),
+            });
+        }
         Mode::Host => Bench::host(family, options.port)?,
     };
     let live = Live::open(bench.capture_filter().as_deref())?;

@@ -10,15 +10,18 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list, quote};
-use super::timeline::{self, quantity};
-use super::{Family, Finding, Scenario, Settings, Span};
+use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list, nearest, quote};
+use super::settings::BENCH_KEYS;
+use super::timeline;
+use super::{Deviation, Finding, Scenario, Settings, Span};
+use crate::rfc9293;
 
 /// The largest scenario file that is read, bytes.
 pub(super) const MAX_FILE: usize = 1 << 20;
 
-const KEYS: [&str; 6] = ["title", "teaches", "covers", "findings", "bench", "timeline"];
-const BENCH_KEYS: [&str; 3] = ["family", "quickack", "deadline"];
+const KEYS: [&str; 8] = [
+    "title", "teaches", "covers", "deviates", "findings", "slow", "bench", "timeline",
+];
 const TIMELINE_HELP: &str = "write timeline = ''' … ''' over several lines";
 
 /// Parses the text of a scenario file.
@@ -81,14 +84,14 @@ fn decode(source: &[u8]) -> Result<String, (String, Diagnostic)> {
     Ok(text.to_owned())
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a str,
     folder: &'a Path,
-    diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-type Key<'t> = (&'t str, Span);
-type Value<'t> = Spanned<DeValue<'t>>;
+pub(super) type Key<'t> = (&'t str, Span);
+pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
 impl Reader<'_> {
     /// The scenario; `None` only if something was reported.
@@ -99,6 +102,7 @@ impl Reader<'_> {
 
         let (mut title, mut teaches, mut phases) = (None, None, None);
         let (mut covers, mut findings, mut settings) = (Vec::new(), Vec::new(), Settings::default());
+        let (mut deviations, mut slow) = (Vec::new(), false);
         let mut seen = HashSet::new();
         for (key, value) in table.get_ref() {
             let key = (&**key.get_ref(), key.span());
@@ -107,9 +111,11 @@ impl Reader<'_> {
                 "title" => title = self.title(value),
                 "teaches" => teaches = self.sentence(&key, value),
                 "covers" => covers = self.covers(&key, value),
+                "deviates" => deviations = self.deviates(&key, value),
                 "findings" => findings = self.findings(&key, value),
+                "slow" => slow = self.switch("slow", value).unwrap_or_default(),
                 "bench" => {
-                    settings = self.settings(&key, value);
+                    settings = self.settings(key.0, value);
                     // What a `[bench]` above it has swallowed is not missing as well.
                     let inside = value.get_ref().as_table().into_iter().flatten();
                     seen.extend(inside.map(|(key, _)| &**key.get_ref()));
@@ -142,15 +148,17 @@ impl Reader<'_> {
             teaches: teaches?,
             covers,
             findings,
+            deviations,
+            slow,
             settings,
             phases: phases?,
         })
     }
 
-    fn unknown_key(&mut self, (key, span): &Key, known: &[&str], tables: &[(&str, &[&str])]) {
+    pub(super) fn unknown_key(&mut self, (key, span): &Key, known: &[&str], tables: &[(&str, &[&str])]) {
         let help = match tables.iter().find(|(_, keys)| keys.contains(key)) {
             Some((table, _)) => format!("`{key}` belongs below a line `[{table}]`"),
-            None if known == BENCH_KEYS && KEYS.contains(key) => {
+            None if known != KEYS && KEYS.contains(key) => {
                 format!("`{key}` belongs above the line `[bench]`")
             }
             None => did_you_mean(key, known),
@@ -161,7 +169,7 @@ impl Reader<'_> {
             .push(Diagnostic::new(span.clone(), message, label).help(help));
     }
 
-    fn wrong_type(&mut self, key: &str, value: &Value, expected: &str) {
+    pub(super) fn wrong_type(&mut self, key: &str, value: &Value, expected: &str) {
         let message = format!("expected {expected} for `{key}`");
         let label = format!("this is {}", with_article(value.get_ref().type_str()));
         self.diagnostics.push(Diagnostic::new(value.span(), message, label));
@@ -219,21 +227,44 @@ impl Reader<'_> {
     }
 
     fn covers(&mut self, (key, _): &Key, value: &Value) -> Vec<String> {
-        let mut ids = Vec::new();
-        for (id, span) in self.strings(key, value) {
-            if is_requirement(id) {
-                ids.push(id.to_owned());
-                continue;
-            }
-            let help = match repaired_requirement(id) {
-                Some(id) => format!("did you mean `{id}`?"),
-                None => "such as `T1` (a transition), `MUST-14`, `SHLD-5`, `MAY-1`, `REC-1` or `U3`".to_owned(),
-            };
-            let label = format!("{} is no such id", quote(id));
-            self.diagnostics
-                .push(Diagnostic::new(span, "expected the id of a requirement or transition", label).help(help));
+        let ids = self.strings(key, value);
+        ids.into_iter().filter_map(|(id, span)| self.id(id, span)).collect()
+    }
+
+    /// An id of RFC 9293's tables.
+    fn id(&mut self, id: &str, span: Span) -> Option<String> {
+        if rfc9293::find(id).is_some() {
+            return Some(id.to_owned());
         }
-        ids
+        let help = match rfc9293::repaired(id).or_else(|| nearest(id, rfc9293::ids()).map(str::to_owned)) {
+            Some(id) => format!("did you mean `{id}`?"),
+            None => "such as `T1` (a transition), `MUST-14`, `SHLD-5`, `MAY-1`, `REC-1` or `U3`; \
+                     `tcplab coverage` lists them all"
+                .to_owned(),
+        };
+        let label = format!("{} is no such id", quote(id));
+        self.diagnostics
+            .push(Diagnostic::new(span, "expected the id of a requirement or transition", label).help(help));
+        None
+    }
+
+    fn deviates(&mut self, (key, _): &Key, value: &Value) -> Vec<Deviation> {
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(
+                key,
+                value,
+                "a table from ids to reasons, such as { \"MUST-13\" = \"…\" }",
+            );
+            return Vec::new();
+        };
+        let mut deviations = Vec::new();
+        for (id, reason) in table {
+            let key = (&**id.get_ref(), id.span());
+            if let (Some(id), Some(reason)) = (self.id(key.0, id.span()), self.sentence(&key, reason)) {
+                deviations.push(Deviation { id, reason });
+            }
+        }
+        deviations
     }
 
     fn findings(&mut self, (key, _): &Key, value: &Value) -> Vec<Finding> {
@@ -253,52 +284,6 @@ impl Reader<'_> {
             }
         }
         findings
-    }
-
-    fn settings(&mut self, (key, _): &Key, value: &Value) -> Settings {
-        let mut settings = Settings::default();
-        let Some(table) = value.get_ref().as_table() else {
-            self.wrong_type(key, value, "a table");
-            return settings;
-        };
-        for (key, value) in table {
-            match &**key.get_ref() {
-                "family" => match value.get_ref().as_str() {
-                    Some("ipv4") => settings.family = Family::Ipv4,
-                    Some("ipv6") => settings.family = Family::Ipv6,
-                    Some(other) => self.diagnostics.push(
-                        Diagnostic::new(
-                            value.span(),
-                            "expected \"ipv4\" or \"ipv6\" for `family`",
-                            format!("unknown: {}", quote(other)),
-                        )
-                        .help(did_you_mean(other, &["ipv4", "ipv6"])),
-                    ),
-                    None => self.wrong_type("family", value, "\"ipv4\" or \"ipv6\""),
-                },
-                "quickack" => match value.get_ref().as_bool() {
-                    Some(quickack) => settings.quickack = quickack,
-                    None => self.wrong_type("quickack", value, "`true` or `false`"),
-                },
-                "deadline" => match value.get_ref().as_str() {
-                    Some(text) => match quantity::duration(text, value.span()) {
-                        Ok(deadline) if deadline.is_zero() => self.diagnostics.push(
-                            Diagnostic::new(
-                                value.span(),
-                                "expected a deadline above zero",
-                                "no action ends in no time",
-                            )
-                            .help("leave `deadline` out for 5 seconds"),
-                        ),
-                        Ok(deadline) => settings.deadline = deadline,
-                        Err(diagnostic) => self.diagnostics.push(diagnostic),
-                    },
-                    None => self.wrong_type("deadline", value, "a duration such as \"5s\""),
-                },
-                name => self.unknown_key(&(name, key.span()), &BENCH_KEYS, &[]),
-            }
-        }
-        settings
     }
 
     fn timeline(&mut self, value: &Value, broken: bool) -> Option<Vec<super::Phase>> {
@@ -358,27 +343,4 @@ fn with_article(noun: &str) -> String {
         "a"
     };
     format!("{article} {noun}")
-}
-
-/// Whether the text has the shape of an id of RFC 9293's requirements (`MUST-14`), the transitions (`T8`) or the rules
-/// without a label (`U3`).
-fn is_requirement(id: &str) -> bool {
-    ["MUST-", "SHLD-", "MAY-", "REC-", "T", "U"].iter().any(|prefix| {
-        id.strip_prefix(prefix).is_some_and(|number| {
-            (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0')
-        })
-    })
-}
-
-/// `must14`, `MUST 14` and `t-1` as they should be written.
-fn repaired_requirement(id: &str) -> Option<String> {
-    let digits = id.find(|c: char| c.is_ascii_digit())?;
-    let word: String = id[..digits].chars().filter(char::is_ascii_alphabetic).collect();
-    let word = match word.to_ascii_uppercase().as_str() {
-        "SHOULD" | "SHLD" => "SHLD-".to_owned(),
-        "T" | "U" => word.to_ascii_uppercase(),
-        other => format!("{other}-"),
-    };
-    let repaired = format!("{word}{}", &id[digits..]);
-    is_requirement(&repaired).then_some(repaired)
 }

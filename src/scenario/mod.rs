@@ -9,6 +9,7 @@ mod diagnostic;
 mod file;
 mod library;
 mod model;
+mod settings;
 mod timeline;
 
 #[cfg(test)]
@@ -18,7 +19,8 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file::parse;
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
-    Action, Count, Expect, Family, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Phase, Scenario, Scope,
-    SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, Timing, Verb, Want,
+    Action, Count, Deviation, Expect, Family, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Phase,
+    RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, SysctlValue,
+    Timing, Verb, Want,
 };
 pub use timeline::errno_name;

@@ -27,6 +27,10 @@ pub struct Scenario {
     pub covers: Vec<String>,
     /// Mistakes of the applications that the lab must find; any other finding is a failure, and so is a missing one.
     pub findings: Vec<Finding>,
+    /// Where Linux does otherwise than RFC 9293 says, and this session shows it.
+    pub deviations: Vec<Deviation>,
+    /// Whether it takes minutes, or waits for real timers: such a scenario is played only when asked for.
+    pub slow: bool,
     /// How the bench is set up.
     pub settings: Settings,
     /// The phases in order; their steps are numbered through.
@@ -59,6 +63,55 @@ pub struct Settings {
     pub quickack: bool,
     /// How long one action with its segments may take before the run gives up.
     pub deadline: Duration,
+    /// The largest IP packet on the private loopback, bytes, from 68 on; from 1280 on over IPv6.
+    pub mtu: u16,
+    /// Whether the loopback takes several segments in one packet, as an ordinary machine's does.
+    pub offloads: bool,
+    /// Settings of the namespace that differ from the profile of all benches, in the order of their names.
+    pub sysctls: Vec<SysctlValue>,
+    /// Metrics of the local routes.
+    pub route: RouteMetrics,
+}
+
+impl Settings {
+    /// Whether the scenario is about settings that only a private bench can have.
+    pub fn need_a_bench(&self) -> bool {
+        let default = Settings::default();
+        self.mtu != default.mtu || !self.sysctls.is_empty() || self.route != default.route
+    }
+}
+
+/// A setting below `net.` with the value that a scenario gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SysctlValue {
+    /// As sysctl(8) spells it, without `net.`: `ipv4.tcp_syn_retries`.
+    pub name: String,
+    /// What is written into its file.
+    pub value: String,
+}
+
+/// Metrics of the routes to the loopback addresses (`ip route … initcwnd 10`, ip-route(8)); `None` leaves the kernel's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RouteMetrics {
+    /// The initial congestion window, segments.
+    pub initcwnd: Option<u32>,
+    /// The initial window that is advertised, segments.
+    pub initrwnd: Option<u32>,
+    /// The smallest retransmission timeout, whole milliseconds.
+    pub rto_min: Option<Duration>,
+    /// The path's MTU, bytes.
+    pub mtu: Option<u32>,
+    /// The MSS to advertise, bytes.
+    pub advmss: Option<u32>,
+}
+
+/// A requirement or transition of RFC 9293 that Linux does not keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deviation {
+    /// Its id, such as `MUST-13`.
+    pub id: String,
+    /// What Linux does instead, in a few words.
+    pub reason: String,
 }
 
 impl Default for Settings {
@@ -67,6 +120,10 @@ impl Default for Settings {
             family: Family::Ipv4,
             quickack: true,
             deadline: Duration::from_secs(5),
+            mtu: 1500,
+            offloads: false,
+            sysctls: Vec::new(),
+            route: RouteMetrics::default(),
         }
     }
 }

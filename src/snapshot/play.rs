@@ -114,6 +114,8 @@ pub fn scenario(name: &str, path: impl Into<PathBuf>) -> Scenario {
         teaches: String::new(),
         covers: Vec::new(),
         findings: Vec::new(),
+        deviations: Vec::new(),
+        slow: false,
         settings: Settings::default(),
         phases: Vec::new(),
     }

@@ -81,6 +81,24 @@ impl Artefacts {
         Ok(artefacts)
     }
 
+    /// Writes the judgement on a scenario that was skipped, and removes what an earlier run left.
+    pub(super) fn write_skip(out: &Path, name: &str, judgement: &Judgement) -> Result<(), ArtefactError> {
+        let artefacts = Artefacts::of(out, name);
+        let folder = &artefacts.folder;
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        for path in [
+            artefacts.capture(),
+            artefacts.recording(),
+            folder.join("transcript.txt"),
+        ] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path)(error)),
+                _ => {}
+            }
+        }
+        replace(&folder.join("judgement.json"), &json(judgement))
+    }
+
     /// Reads the recording back.
     ///
     /// # Errors

@@ -55,6 +55,12 @@ pub struct Played {
 /// Why a scenario was not played to a judgement.
 #[derive(Debug, Error)]
 pub enum SuiteError {
+    /// This kernel or machine lacks what it needs.
+    #[error("{reason}")]
+    Skipped {
+        /// What is missing.
+        reason: String,
+    },
     /// It could not be run here.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -119,7 +125,13 @@ impl Lab {
         observe: &mut (dyn FnMut(&Entry) + Send),
     ) -> Result<Played, SuiteError> {
         let started = Instant::now();
-        let run::Run { recording, frames } = run::run(scenario, &self.options, interrupt, observe)?;
+        let run::Run { recording, frames } = match run::run(scenario, &self.options, interrupt, observe) {
+            Err(RunError::Unsupported { what: reason }) => {
+                Artefacts::write_skip(&self.out, &scenario.name, &Judgement::skip(&reason))?;
+                return Err(SuiteError::Skipped { reason });
+            }
+            run => run?,
+        };
         let Judged {
             transcript,
             judgement,

@@ -24,8 +24,22 @@ pub fn root() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
-/// The names of all scenarios, in order: paths below `scenarios/` without `.toml`.
+/// The names of all scenarios that are not slow, in order: paths below `scenarios/` without `.toml`.
 pub fn scenarios() -> Vec<String> {
+    let mut names = all_scenarios();
+    names.retain(|name| !is_slow(name));
+    names
+}
+
+/// Whether the scenario takes minutes.
+pub fn is_slow(name: &str) -> bool {
+    let folder = root().join("scenarios");
+    let scenario = tcplab::scenario::load(&folder.join(format!("{name}.toml")), &folder);
+    scenario.is_ok_and(|scenario| scenario.slow)
+}
+
+/// The names of all scenarios, in order.
+pub fn all_scenarios() -> Vec<String> {
     let folder = root().join("scenarios");
     let names = names_below(&folder, ".toml");
     assert!(!names.is_empty(), "{} holds no scenario", folder.display());

@@ -56,6 +56,8 @@ fn run(play: Vec<Do>) -> (Scenario, Recording) {
         teaches: String::new(),
         covers: Vec::new(),
         findings: Vec::new(),
+        deviations: Vec::new(),
+        slow: false,
         settings: Settings::default(),
         phases: vec![Phase {
             title: String::new(),

@@ -83,8 +83,39 @@ fn settings_stand_in_dotted_keys_or_in_a_table_below() {
         family: Family::Ipv6,
         quickack: false,
         deadline: Duration::from_millis(250),
+        ..Settings::default()
     };
     assert_eq!(scenario.settings, settings);
+}
+
+#[test]
+fn settings_of_the_namespace_are_written_with_dots_or_tables() {
+    let dotted = "bench.mtu = 576\nbench.congestion = \"bbr\"\nbench.sysctl.\"ipv4.tcp_syn_retries\" = 1\n\
+                  bench.sysctl.ipv4.tcp_sack = false\nbench.route.initcwnd = 3\nbench.route.rto_min = \"50ms\"\n";
+    let table = "[bench]\nmtu = 576\ncongestion = \"bbr\"\nroute = { initcwnd = 3, rto_min = \"50ms\" }\n\
+                 [bench.sysctl]\n\"ipv4.tcp_syn_retries\" = \"1\"\nipv4.tcp_sack = 0\n";
+    let settings = |more: &str| {
+        let source = file("client connect") + more;
+        let scenario = parse("test", Path::new("test.toml"), source.as_bytes()).expect("a scenario");
+        scenario.settings
+    };
+    assert_eq!(settings(dotted), settings(table));
+    let settings = settings(dotted);
+    let values: Vec<(&str, &str)> = settings
+        .sysctls
+        .iter()
+        .map(|sysctl| (sysctl.name.as_str(), sysctl.value.as_str()))
+        .collect();
+    let expected = [
+        ("ipv4.tcp_congestion_control", "bbr"),
+        ("ipv4.tcp_sack", "0"),
+        ("ipv4.tcp_syn_retries", "1"),
+    ];
+    assert_eq!(values, expected);
+    assert_eq!(settings.mtu, 576);
+    assert_eq!(settings.route.initcwnd, Some(3));
+    assert_eq!(settings.route.rto_min, Some(Duration::from_millis(50)));
+    assert!(settings.need_a_bench());
 }
 
 #[test]
