@@ -1,7 +1,7 @@
 //! tcplab: an integrated lab for TCP.
 //!
 //! The layers, top to bottom; each may use those below it, never above:
-//! `cli`, [`report`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`mod@bench`], [`matcher`], [`scenario`],
+//! `cli`, [`report`], [`selfcheck`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`], [`mod@bench`], [`matcher`], [`scenario`],
 //! [`tcp`], [`rfc9293`].
 
 pub mod bench;
@@ -14,6 +14,7 @@ pub mod report;
 pub mod rfc9293;
 pub mod run;
 pub mod scenario;
+pub mod selfcheck;
 pub mod snapshot;
 pub mod suite;
 pub mod tcp;

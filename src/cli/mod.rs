@@ -9,6 +9,7 @@ mod list;
 mod load;
 mod review;
 mod run;
+mod selfcheck;
 mod signals;
 mod steady;
 
@@ -43,6 +44,8 @@ enum Command {
     Review(review::Args),
     /// Judge a saved run again, with today's scenario and snapshot
     Judge(judge::Args),
+    /// Change recorded runs in every place, and show that the judge sees it
+    Selfcheck(selfcheck::Args),
     /// Say what works on this machine, and the remedy for what does not
     Doctor,
 }
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::main(&args, &out),
         Command::Review(args) => review::main(&args, &out),
         Command::Judge(args) => judge::main(&args, &out),
+        Command::Selfcheck(args) => selfcheck::main(&args, &out),
         Command::Doctor => doctor::main(&out),
     };
     exit.into()

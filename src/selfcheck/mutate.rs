@@ -1,0 +1,334 @@
+//! Mutants of a recording.
+
+use crate::endpoint::ActionResult;
+use crate::run::{Ending, Entry, Recording, SocketReport};
+use crate::tcp::{Checksum, Flags, Segment, State, TcpOption};
+
+/// A recording that differs from the original in one place.
+#[derive(Debug, Clone)]
+pub struct Mutant {
+    /// What kind of change it is.
+    pub kind: &'static str,
+    /// The change, with its place.
+    pub change: String,
+    /// The changed recording.
+    pub recording: Recording,
+}
+
+/// Payload bytes of a segment that are changed, spread evenly.
+const PLACES: usize = 3;
+/// Segments of a recording that have their turn, the first and the last ones of a long one.
+const SEGMENTS: usize = 64;
+
+/// All mutants of a recording. Of a long recording only the first and the last segments have their turn: those between are
+/// alike.
+pub fn mutants(original: &Recording) -> Vec<Mutant> {
+    let mut all = Mutants {
+        original,
+        mutants: Vec::new(),
+    };
+    let places: Vec<usize> = (0..original.entries.len())
+        .filter(|place| matches!(original.entries[*place], Entry::Segment(_)))
+        .collect();
+    for (number, place) in places.iter().enumerate() {
+        if number < SEGMENTS / 2 || number + SEGMENTS / 2 >= places.len() {
+            all.of_segment(*place, number, places.get(number + 1).copied());
+        }
+    }
+    for (place, entry) in original.entries.iter().enumerate() {
+        match entry {
+            Entry::ActionEnded { result, .. } => all.of_result(place, result),
+            Entry::Settled { client, server, .. } => all.of_states(place, *client, *server),
+            _ => {}
+        }
+    }
+    all.of_counts();
+    for number in 0..original.sockets.len() {
+        all.of_socket(number);
+    }
+    all.mutants
+}
+
+struct Mutants<'a> {
+    original: &'a Recording,
+    mutants: Vec<Mutant>,
+}
+
+impl Mutants<'_> {
+    fn add(&mut self, kind: &'static str, change: impl Into<String>, apply: impl FnOnce(&mut Recording)) {
+        let mut recording = self.original.clone();
+        apply(&mut recording);
+        self.mutants.push(Mutant {
+            kind,
+            change: change.into(),
+            recording,
+        });
+    }
+
+    /// Changes the segment at this place of the entries, the segment `number` of the capture.
+    fn alter(&mut self, kind: &'static str, place: usize, number: usize, apply: impl FnOnce(&mut Segment)) {
+        self.add(kind, format!("{kind} of segment {}", number + 1), |recording| {
+            if let Entry::Segment(segment) = &mut recording.entries[place] {
+                apply(segment);
+            }
+        });
+    }
+
+    fn of_segment(&mut self, place: usize, number: usize, next: Option<usize>) {
+        let Entry::Segment(segment) = &self.original.entries[place] else {
+            return;
+        };
+        let name = format!("segment {}", number + 1);
+        self.add("segment left out", name.clone(), |recording| {
+            drop(recording.entries.remove(place))
+        });
+        self.add("segment doubled", name.clone(), |recording| {
+            recording.entries.insert(place, recording.entries[place].clone());
+        });
+        if let Some(next) = next {
+            self.add("segments exchanged", name, |recording| {
+                recording.entries.swap(place, next)
+            });
+        }
+        if segment.from != segment.to {
+            self.alter("direction", place, number, |segment| {
+                std::mem::swap(&mut segment.from, &mut segment.to)
+            });
+        }
+        for (_, flag) in Flags::NAMES {
+            self.alter("flag", place, number, |segment| segment.flags ^= flag);
+        }
+        let opens = segment.flags.contains(Flags::SYN);
+        let seq = if opens {
+            "initial sequence number"
+        } else {
+            "sequence number"
+        };
+        let ack = if segment.flags.contains(Flags::ACK) {
+            "acknowledgment"
+        } else {
+            "acknowledgment without ACK"
+        };
+        let urgent = if segment.flags.contains(Flags::URG) {
+            "urgent pointer"
+        } else {
+            "urgent pointer without URG"
+        };
+        for step in [1, u32::MAX] {
+            self.alter(seq, place, number, |segment| segment.seq += step);
+            self.alter(ack, place, number, |segment| segment.ack += step);
+            self.alter("length", place, number, |segment| {
+                segment.len = segment.len.wrapping_add(step)
+            });
+        }
+        self.alter("window", place, number, |segment| segment.window ^= 1);
+        self.alter(urgent, place, number, |segment| segment.urgent ^= 1);
+        self.alter("checksum", place, number, |segment| segment.checksum = Checksum::Wrong);
+        let len = segment.payload.len();
+        for byte in (0..len).step_by(len.div_ceil(PLACES).max(1)) {
+            self.alter("payload", place, number, |segment| segment.payload[byte] ^= 1);
+        }
+        for (index, option) in segment.options.iter().enumerate() {
+            self.alter("option left out", place, number, |segment| {
+                drop(segment.options.remove(index))
+            });
+            if let Some((kind, other)) = other_value(option) {
+                self.alter(kind, place, number, |segment| segment.options[index] = other);
+            }
+        }
+    }
+
+    fn of_result(&mut self, place: usize, result: &ActionResult) {
+        let mut set = |kind: &'static str, changed: ActionResult| {
+            let change = format!("{result:?} becomes {changed:?}");
+            self.add(kind, change.chars().take(200).collect::<String>(), |recording| {
+                if let Entry::ActionEnded { result, .. } = &mut recording.entries[place] {
+                    *result = changed;
+                }
+            });
+        };
+        set("result: unfinished", ActionResult::Unfinished);
+        if let ActionResult::Failed {
+            call,
+            errno,
+            received,
+            sent,
+        } = result
+        {
+            let (call, received, sent) = (call.clone(), received.clone(), sent.clone());
+            set(
+                "result: error number",
+                ActionResult::Failed {
+                    call,
+                    errno: errno + 1,
+                    received,
+                    sent,
+                },
+            );
+            set("result: success", ActionResult::done());
+            return;
+        }
+        set(
+            "result: error",
+            ActionResult::Failed {
+                call: "write".to_owned(),
+                errno: libc::EPIPE,
+                received: Vec::new(),
+                sent: Vec::new(),
+            },
+        );
+        match result {
+            ActionResult::Done { received, sent, value } => {
+                for changed in received.iter().flat_map(|bytes| other_bytes(bytes)) {
+                    let (sent, value) = (sent.clone(), value.clone());
+                    set(
+                        "result: bytes read",
+                        ActionResult::Done {
+                            received: Some(changed),
+                            sent,
+                            value,
+                        },
+                    );
+                }
+                for changed in sent.iter().flat_map(|bytes| other_bytes(bytes)) {
+                    let (received, value) = (received.clone(), value.clone());
+                    set(
+                        "result: bytes written",
+                        ActionResult::Done {
+                            received,
+                            sent: Some(changed),
+                            value,
+                        },
+                    );
+                }
+                if value.is_some() {
+                    let (received, sent) = (received.clone(), sent.clone());
+                    set(
+                        "result: value",
+                        ActionResult::Done {
+                            received,
+                            sent,
+                            value: Some("odd".to_owned()),
+                        },
+                    );
+                }
+            }
+            ActionResult::Eof { received } => {
+                let received = [&received[..], b"x"].concat();
+                set("result: bytes read", ActionResult::Eof { received });
+            }
+            _ => {}
+        }
+    }
+
+    fn of_states(&mut self, place: usize, client: State, server: State) {
+        for other in State::ALL {
+            let mut set = |change: String, states: (State, State)| {
+                self.add("state", change, |recording| {
+                    if let Entry::Settled { client, server, .. } = &mut recording.entries[place] {
+                        (*client, *server) = states;
+                    }
+                });
+            };
+            if other != client {
+                set(format!("client {client} becomes {other}"), (other, server));
+            }
+            if other != server {
+                set(format!("server {server} becomes {other}"), (client, other));
+            }
+        }
+    }
+
+    fn of_counts(&mut self) {
+        self.add("capture: dropped", "one packet", |recording| {
+            recording.capture.dropped += 1
+        });
+        self.add("capture: dropped", "one packet by the interface", |recording| {
+            recording.capture.interface_dropped += 1
+        });
+        self.add("capture: received", "one more", |recording| {
+            recording.capture.received += 1
+        });
+        self.add("capture: read", "one more", |recording| recording.capture.read += 1);
+        self.add("ending", "interrupted", |recording| {
+            recording.ending = Ending::Interrupted
+        });
+        self.add("ending", "deadline", |recording| {
+            recording.ending = Ending::Deadline { step: 0 }
+        });
+        self.add("ending", "mismatch", |recording| {
+            recording.ending = Ending::Mismatch { step: 0 }
+        });
+        if self.original.counters.is_none() {
+            return;
+        }
+        type Counter = fn(&mut crate::run::Counters) -> &mut u64;
+        let counters: [(&str, Counter); 6] = [
+            ("tcpInSegs", |counters| &mut counters.in_segs),
+            ("tcpOutSegs", |counters| &mut counters.out_segs),
+            ("tcpRetransSegs", |counters| &mut counters.retrans_segs),
+            ("tcpInErrs", |counters| &mut counters.in_errs),
+            ("tcpOutRsts", |counters| &mut counters.out_rsts),
+            ("InCsumErrors", |counters| &mut counters.in_csum_errors),
+        ];
+        for (name, counter) in counters {
+            self.add("kernel counter", name, |recording| {
+                if let Some(counters) = &mut recording.counters {
+                    *counter(counters) += 1;
+                }
+            });
+        }
+    }
+
+    fn of_socket(&mut self, number: usize) {
+        type Change = fn(&mut SocketReport);
+        let changes: [(&str, Change); 6] = [
+            ("segs_in", |report| report.segs_in += 1),
+            ("segs_out", |report| report.segs_out += 1),
+            ("bytes_received", |report| report.bytes_received += 1),
+            ("bytes_acked", |report| report.bytes_acked += 1),
+            ("bytes_sent", |report| report.bytes_sent += 1),
+            ("retransmits", |report| report.retransmits += 1),
+        ];
+        for (name, change) in changes {
+            self.add(
+                "socket counter",
+                format!("{name} of report {}", number + 1),
+                |recording| {
+                    change(&mut recording.sockets[number]);
+                },
+            );
+        }
+    }
+}
+
+/// The option with another value, where it has one.
+fn other_value(option: &TcpOption) -> Option<(&'static str, TcpOption)> {
+    Some(match option {
+        TcpOption::Mss(size) => ("maximum segment size", TcpOption::Mss(size ^ 1)),
+        TcpOption::WindowScale(shift) => ("window scale", TcpOption::WindowScale(shift ^ 1)),
+        TcpOption::Timestamps { value, echo } => (
+            "timestamp value",
+            TcpOption::Timestamps {
+                value: value.wrapping_add(1),
+                echo: *echo,
+            },
+        ),
+        TcpOption::Sack(blocks) => {
+            let moved = blocks.iter().map(|(left, right)| (*left, *right + 1)).collect();
+            ("SACK block", TcpOption::Sack(moved))
+        }
+        TcpOption::Nop => ("padding", TcpOption::End),
+        _ => return None,
+    })
+}
+
+/// The bytes with one of them changed, without the last one, and with one more.
+fn other_bytes(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = vec![[bytes, b"x"].concat()];
+    if let Some((last, rest)) = bytes.split_last() {
+        all.push(rest.to_vec());
+        all.push([rest, &[last ^ 1]].concat());
+    }
+    all
+}
