@@ -15,7 +15,7 @@ const PATH: &str = "/proc/thread-self/net/snmp";
 pub struct Counters {
     /// tcpInSegs.
     pub in_segs: u64,
-    /// tcpOutSegs; unlike RFC 4022, Linux counts retransmissions too.
+    /// tcpOutSegs: without retransmissions, as in RFC 4022; but a SYN,ACK that a listener repeats is counted here too.
     pub out_segs: u64,
     /// tcpRetransSegs.
     pub retrans_segs: u64,

@@ -49,7 +49,7 @@ pub(super) fn ending(scenario: &Scenario, recording: &Recording) -> Check {
             Status::Failed,
             format!(
                 "the deadline of {:?} passed during {}: its segments did not come, or its call did not return. A scenario \
-                 that needs longer sets `deadline`",
+                 that needs longer sets `deadline` below `[bench]` below `[bench]`",
                 scenario.settings.deadline,
                 action(*step)
             ),

@@ -9,6 +9,7 @@
 mod actions;
 mod connection;
 mod counters;
+mod disturbance;
 mod expectation;
 mod findings;
 mod lints;
@@ -153,7 +154,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
     }));
     checks.push(snapshot_check(recording, snapshot));
     let differs = checks.iter().any(|check| check.status == Status::Failed);
-    checks.push(undisturbed(scenario, recording, differs));
+    checks.push(disturbance::check(scenario, recording, differs));
     checks.push(counters::capture(recording));
     if scenario.settings.offloads {
         let reason = "with offloads one captured packet holds several segments, which the kernel counts one by one";
@@ -223,34 +224,6 @@ fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison) -> Check
         }
     };
     Check::new(Witness::Snapshot, "snapshot", status, detail)
-}
-
-/// Whether a failure can be believed, as far as the machine's own delays go.
-fn undisturbed(scenario: &Scenario, recording: &Recording, differs: bool) -> Check {
-    let longest = Duration::from_nanos(recording.stall.longest);
-    let held_up = format!("the lab was held up for at most {longest:.1?}");
-    if longest < LONGEST_HARMLESS_STALL {
-        return Check::integrity("undisturbed", Status::Ok, held_up);
-    }
-    let action = scenario
-        .steps()
-        .nth(recording.stall.step)
-        .map_or_else(String::new, |step| {
-            format!(
-                " in `{}` (line {})",
-                scenario.text(&step.action.span),
-                scenario.line(&step.action.span)
-            )
-        });
-    if differs {
-        let detail = format!(
-            "the machine held the lab up for {longest:.0?}{action}, so timers of TCP may have run out that otherwise would \
-             not: what differs may be the machine's doing. Run it again, on a less busy machine."
-        );
-        Check::integrity("undisturbed", Status::Doubtful, detail)
-    } else {
-        Check::integrity("undisturbed", Status::Ok, format!("{held_up}{action}, without effect"))
-    }
 }
 
 impl Check {

@@ -5,6 +5,7 @@ use crate::endpoint::ActionResult;
 use crate::matcher::support::{Sketch, Tape, payload};
 use crate::run::{CaptureStats, Counters, Ending, Entry, SocketReport};
 use crate::scenario::{Expect, Outcome, SocketOption, Verb, Want};
+use crate::snapshot::Transcript;
 use crate::tcp::{Checksum, Flags, Party, Segment, State};
 
 const CLOSE: Verb = Verb::Close { listener: false };
@@ -429,6 +430,15 @@ fn host_mode_leaves_out_what_others_disturb() {
 }
 
 #[test]
+fn a_handshake_that_linux_does_not_take_yet_is_no_contradiction() {
+    let mut run = good();
+    *run.settled(1).1 = State::SynReceived;
+    assert_eq!(run.judge().verdict, Verdict::Pass);
+    *run.settled(3).1 = State::SynReceived;
+    assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
+}
+
+#[test]
 fn a_closed_state_after_a_second_of_silence_is_a_timer() {
     let mut run = good();
     *run.settled(7).0 = State::Closed;
@@ -479,6 +489,39 @@ fn no_altered_segment_passes() {
         }
     }
     assert!(count > 300, "only {count} alterations were tried");
+}
+
+/// With lines that name only flags, the snapshot and the integrity checks must notice.
+#[test]
+fn no_altered_segment_passes_beside_an_accepted_transcript() {
+    let mut vague = good();
+    for expect in vague.scenario.phases[0]
+        .steps
+        .iter_mut()
+        .flat_map(|step| &mut step.expect)
+    {
+        let Expect::Segment(line) = expect else { unreachable!() };
+        (line.seq, line.ack, line.len, line.payload) = (None, None, None, None);
+    }
+    let accepted = Transcript::of(&vague.scenario, &vague.recording);
+    assert_eq!(vague.judge().verdict, Verdict::Pass);
+    for index in 0..11 {
+        for altered in alterations(&good().segment(index).clone()) {
+            let mut run = Run {
+                scenario: vague.scenario.clone(),
+                recording: vague.recording.clone(),
+                snapshot: SnapshotComparison::Matches,
+            };
+            *run.segment(index) = altered.clone();
+            if Transcript::of(&run.scenario, &run.recording) != accepted {
+                run.snapshot = SnapshotComparison::Differs {
+                    diff: String::new(),
+                    accepted_kernel: None,
+                };
+            }
+            assert_ne!(run.judge().verdict, Verdict::Pass, "segment {}: {altered:?}", index + 1);
+        }
+    }
 }
 
 #[test]
