@@ -104,11 +104,14 @@ impl<'a> Play<'a> {
 
     /// Plays all steps; afterwards the log tells what happened.
     pub(super) async fn play(&mut self) -> Result<Ending, RunError> {
+        self.awake_since = std::time::Instant::now();
         let ending = match self.all_steps().await? {
             Some(ending) => ending,
             None => Ending::Completed,
         };
         let last = self.scenario.steps().count().saturating_sub(1);
+        // A run that ended without another wait may have been held up since the last one.
+        self.note_stall(last);
         if ending != Ending::Completed {
             // What was still in flight helps to explain what went wrong.
             self.bench.barrier()?;
@@ -331,9 +334,14 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn wake(&mut self, step: usize, deadline: Instant, tick: bool) -> Result<Wake, RunError> {
+    /// Takes note of how long the lab has been busy since it last waited.
+    fn note_stall(&mut self, step: usize) {
         let busy = u64::try_from(self.awake_since.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.eyes.note_stall(busy, step);
+    }
+
+    async fn wake(&mut self, step: usize, deadline: Instant, tick: bool) -> Result<Wake, RunError> {
+        self.note_stall(step);
         let wake = tokio::select! {
             biased;
             () = self.interrupt.triggered() => Wake::Interrupted,

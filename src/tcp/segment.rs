@@ -57,7 +57,10 @@ pub struct Segment {
 impl Segment {
     /// SEG.LEN: payload bytes, plus one for SYN and one for FIN (RFC 9293, section 3.4).
     pub fn sequence_len(&self) -> u32 {
-        self.len + u32::from(self.flags.contains(Flags::SYN)) + u32::from(self.flags.contains(Flags::FIN))
+        // A damaged recording can claim any length.
+        self.len
+            .wrapping_add(u32::from(self.flags.contains(Flags::SYN)))
+            .wrapping_add(u32::from(self.flags.contains(Flags::FIN)))
     }
 
     /// The number after the last one that the segment occupies: what a receiver acknowledges.
