@@ -103,7 +103,7 @@ fn contradiction(scenario: &Scenario, step: usize, party: Party, reported: State
 }
 
 /// What a call that succeeds changes without a segment.
-fn call_of(verb: &Verb) -> Option<Call> {
+pub(crate) fn call_of(verb: &Verb) -> Option<Call> {
     match verb {
         Verb::Listen { .. } => Some(Call::Listen),
         Verb::Close { listener: true } => Some(Call::CloseListener),
@@ -114,7 +114,7 @@ fn call_of(verb: &Verb) -> Option<Call> {
 }
 
 /// Whether the failed call leaves a closed socket: an open that failed, or a connection that the kernel gave up.
-fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
+pub(crate) fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
     let ActionResult::Failed { errno, .. } = result else {
         return false;
     };

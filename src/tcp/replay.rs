@@ -11,6 +11,10 @@
 //! gap), and the reduced FIN-WAIT-2 of a closed socket, which takes any RST in the window. What happens without a segment
 //! comes in as a [`Call`].
 
+mod transition;
+
+pub use transition::{Named, Transitions};
+
 use super::{Flags, Party, Segment, Seq, State};
 
 /// What an application told TCP to do, as far as it changes a state without a segment on the wire.
