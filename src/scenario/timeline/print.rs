@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use crate::scenario::{
-    Action, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
+    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
     SocketOption, Timing, Verb, Want,
 };
 
@@ -34,6 +34,8 @@ impl Display for Verb {
             Verb::Listen { backlog: 5 } => Ok(()),
             Verb::Listen { backlog } => write!(f, " backlog {backlog}"),
             Verb::Connect { to_self: true } => f.write_str(" self"),
+            Verb::ConnectTo(address) => write!(f, " to{address}"),
+            Verb::Bind(address) => write!(f, "{address}"),
             Verb::Send(payload) | Verb::Write(payload) => write!(f, " {payload}"),
             Verb::Read(Want::Anything) => Ok(()),
             Verb::Recv(want) | Verb::Read(want) => write!(f, " {want}"),
@@ -50,6 +52,19 @@ impl Display for Verb {
             | Verb::Accept
             | Verb::Abort
             | Verb::Wait => Ok(()),
+        }
+    }
+}
+
+/// With a blank in front, as it follows a word.
+impl Display for Address {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        if let Some(ip) = self.ip {
+            write!(f, " {ip}")?;
+        }
+        match self.port {
+            Some(port) => write!(f, " port {port}"),
+            None => Ok(()),
         }
     }
 }
