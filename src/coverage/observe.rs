@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::judge::{call_of, ends_connection};
 use crate::run::{ActionResult, Entry, Recording};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
-use crate::tcp::{Named, Party, State, Transitions};
+use crate::tcp::{Call, Named, Party, State, Transitions};
 
 /// What shows that a transition took place; the better, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +48,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                 if errno(result) == Some(Errno::ETIMEDOUT) {
                     found.add(transitions.timed_out(action.party));
                 } else if ends_connection(&action.verb, result) {
-                    found.add(transitions.call(action.party, crate::tcp::Call::Failed));
+                    found.add(transitions.call(action.party, Call::Failed));
                 }
             }
             Entry::Segment(segment) => found.add(transitions.segment(segment)),
@@ -59,6 +59,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                         found.confirm(party);
                     } else if let Some(id) = timer(inferred).filter(|_| reported == State::Closed) {
                         found.0.insert(id, Evidence::Kernel);
+                        transitions.call(party, Call::Failed);
                     }
                 }
                 found.forget();

@@ -129,10 +129,9 @@ impl Endpoint {
         let remote = target.map_or(self.remote, |address| address.or(self.remote));
         let current = self.sockets.borrow().connection.clone();
         if let Some(connection) = current.filter(|_| !self.sockets.borrow().is_void) {
-            return connection
-                .get_ref()
-                .connect(&remote.into())
-                .map_err(failed("connect"));
+            let again = || connection.get_ref().connect(&remote.into()).map_err(failed("connect"));
+            // The first call after a non-blocking connect only takes note of its success; a blocking one has done that.
+            return again().and_then(|()| again());
         }
         // A socket of an earlier attempt would keep the port.
         self.take_connection()?;

@@ -71,6 +71,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
                     let inferred = replay.state(party);
                     let timed_out = reported == State::Closed && quiet >= SHORTEST_TIMER;
                     let not_taken = only_syn_acks && (reported, inferred) == (State::SynReceived, State::Established);
+                    if timed_out {
+                        // From here on the kernel knows no such connection.
+                        replay.call(party, Call::Failed);
+                    }
                     if reported != inferred && !timed_out && !not_taken {
                         wrong.push(contradiction(scenario, *step, party, reported, inferred));
                     }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::{expectations, play, step};
 use crate::scenario::{
-    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
-    SocketOption, Timing, Verb, Want, errno_name,
+    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
+    ShutdownHow, SocketOption, Timing, Verb, Want, errno_name,
 };
 use crate::tcp::{Flags, Party, State};
 
@@ -303,6 +303,9 @@ fn three_apostrophes_never_stand_in_a_row() {
 fn address() -> impl Strategy<Value = Address> {
     prop_oneof![
         any::<(std::net::IpAddr, Option<u16>)>().prop_map(|(ip, port)| Address { ip: Some(ip), port }),
-        any::<u16>().prop_map(|port| Address { ip: None, port: Some(port) }),
+        any::<u16>().prop_map(|port| Address {
+            ip: None,
+            port: Some(port)
+        }),
     ]
 }

@@ -16,8 +16,8 @@ const BACKLOG: u32 = 5;
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
 const VERBS: [&str; 16] = [
-    "bind", "listen", "connect", "accept", "send", "write", "recv", "read", "echo", "shutdown", "close", "abort", "set", "get",
-    "state", "wait",
+    "bind", "listen", "connect", "accept", "send", "write", "recv", "read", "echo", "shutdown", "close", "abort",
+    "set", "get", "state", "wait",
 ];
 /// The verbs that can wait for the peer, and so can end with `&`.
 const BLOCKING: [&str; 7] = ["connect", "accept", "send", "write", "recv", "read", "echo"];
@@ -152,11 +152,18 @@ fn address(line: &mut Line, name: &str) -> Result<Address, Diagnostic> {
                 Some(ip)
             }
             Err(_) => {
-                let help = match word.rsplit_once(':').filter(|(ip, _)| ip.is_empty() || ip.contains('.')) {
-                    Some((ip, port)) => format!("write the port as a word: `{name} {ip} port {port}`").replace("  ", " "),
+                let help = match word
+                    .rsplit_once(':')
+                    .filter(|(ip, _)| ip.is_empty() || ip.contains('.'))
+                {
+                    Some((ip, port)) => {
+                        format!("write the port as a word: `{name} {ip} port {port}`").replace("  ", " ")
+                    }
                     None => format!("such as `{name} 127.0.0.5`, `{name} port 40002`, `{name} ::1 port 40002`"),
                 };
-                return Err(line.unexpected(format!("expected an IP address or `port N` after `{name}`")).help(help));
+                return Err(line
+                    .unexpected(format!("expected an IP address or `port N` after `{name}`"))
+                    .help(help));
             }
         },
     };
@@ -167,7 +174,9 @@ fn address(line: &mut Line, name: &str) -> Result<Address, Diagnostic> {
     if ip.is_none() && port.is_none() {
         return Err(line
             .unexpected(format!("expected an IP address or `port N` after `{name}`"))
-            .help(format!("such as `{name} 127.0.0.5`, `{name} port 40002`, `{name} ::1 port 40002`")));
+            .help(format!(
+                "such as `{name} 127.0.0.5`, `{name} port 40002`, `{name} ::1 port 40002`"
+            )));
     }
     Ok(Address { ip, port })
 }
@@ -319,11 +328,8 @@ fn surplus(line: &Line, verb: &Verb) -> Diagnostic {
         (Verb::Wait, _) => {
             diagnostic.help("`wait` waits for all background actions; to pause write `+1s` before an action")
         }
-        (Verb::Connect { .. }, _) => {
-            diagnostic.help(
-                "`connect` goes to the server, `connect self` to the socket itself, `connect to ADDRESS` elsewhere",
-            )
-        }
+        (Verb::Connect { .. }, _) => diagnostic
+            .help("`connect` goes to the server, `connect self` to the socket itself, `connect to ADDRESS` elsewhere"),
         (Verb::Listen { .. }, _) => diagnostic.help("to set the length of the accept queue write `listen backlog 5`"),
         (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => {
             diagnostic.help("leave it out: a number alone counts bytes")

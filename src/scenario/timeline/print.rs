@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use crate::scenario::{
-    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
-    SocketOption, Timing, Verb, Want,
+    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
+    ShutdownHow, SocketOption, Timing, Verb, Want,
 };
 
 /// Payloads of at least this many bytes are searched for a repeating pattern.

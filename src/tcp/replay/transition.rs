@@ -213,6 +213,7 @@ fn delivered(before: &End, segment: &Segment, after: &End) -> Option<&'static st
             (SynSent, Established, true) if segment.len > 0 => "T70",
             (SynSent, Established, true) => "T8",
             (SynReceived, Established, true) => "T9",
+            (SynReceived, SynReceived, false) if before.initial.is_none() => return None,
             (SynReceived, Listen, false) => "T72",
             (SynReceived, SynReceived, false) if !before.passive => "T77",
             (Established, Established, _) => "T84",
