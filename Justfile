@@ -25,6 +25,11 @@ review *ARGS: _build
 list *ARGS: _build
     @exec {{ quote(program) }} list "$@"
 
+# Show which transitions and requirements of RFC 9293 the scenarios cover, and by which evidence.
+[no-exit-message]
+coverage *ARGS: _build
+    @exec {{ quote(program) }} coverage "$@"
+
 # Check scenario files without playing them.
 [no-exit-message]
 check *ARGS: _build

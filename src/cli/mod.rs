@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each a thin call of the library.
 
 mod check;
+mod coverage;
 mod doctor;
 mod exit;
 mod folders;
@@ -38,6 +39,8 @@ enum Command {
     Run(run::Args),
     /// List the scenarios
     List(list::Args),
+    /// Show which transitions and requirements of RFC 9293 the scenarios cover, and by which evidence
+    Coverage(coverage::Args),
     /// Check scenario files without playing them
     Check(check::Args),
     /// Show pending snapshots, and accept or reject them
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Run(args) => run::main(&args, &out),
         Command::List(args) => list::main(&args, &out),
+        Command::Coverage(args) => coverage::main(&args, &out),
         Command::Check(args) => check::main(&args, &out),
         Command::Review(args) => review::main(&args, &out),
         Command::Judge(args) => judge::main(&args, &out),

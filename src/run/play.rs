@@ -150,6 +150,11 @@ impl<'a> Play<'a> {
         if matches!(action.verb, Verb::Close { .. } | Verb::Abort) {
             self.report_socket(action.party)?;
         }
+        if matches!(action.verb, Verb::Listen { .. }) {
+            // A new listener has had no connection yet.
+            self.accepted = false;
+            self.eyes.server_answered = false;
+        }
         let now = self.clock.now();
         self.log.add(Entry::ActionStarted { step: number, at: now });
         self.eyes.matcher.begin(number, now);
