@@ -71,13 +71,17 @@ pub struct Settings {
     pub sysctls: Vec<SysctlValue>,
     /// Metrics of the local routes.
     pub route: RouteMetrics,
+    /// The end that has no kernel socket: everything that it sends is a `peer send` line.
+    pub peer: Option<Party>,
+    /// The initial sequence number of that end: what its number 0 stands for.
+    pub isn: u32,
 }
 
 impl Settings {
     /// Whether the scenario is about settings that only a private bench can have.
     pub fn need_a_bench(&self) -> bool {
         let default = Settings::default();
-        self.mtu != default.mtu || !self.sysctls.is_empty() || self.route != default.route
+        self.mtu != default.mtu || !self.sysctls.is_empty() || self.route != default.route || self.peer.is_some()
     }
 }
 
@@ -124,6 +128,8 @@ impl Default for Settings {
             offloads: false,
             sysctls: Vec::new(),
             route: RouteMetrics::default(),
+            peer: None,
+            isn: 1_000_000,
         }
     }
 }
@@ -247,6 +253,17 @@ pub enum Verb {
     State(State),
     /// `wait`: until all background actions of the party have ended.
     Wait,
+    /// `peer send C > S RST seq 13`: the lab sends this segment in the name of its sender.
+    Peer(Injection),
+}
+
+/// A segment that the lab makes and sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injection {
+    /// The segment; what it does not name has a default. It stands for one segment and has no time.
+    pub segment: SegmentPattern,
+    /// `bad checksum`: the checksum is wrong.
+    pub bad_checksum: bool,
 }
 
 impl Verb {
@@ -268,6 +285,7 @@ impl Verb {
             Verb::Get(..) => "get",
             Verb::State(_) => "state",
             Verb::Wait => "wait",
+            Verb::Peer(_) => "peer send",
         }
     }
 }

@@ -11,7 +11,7 @@
 //! gap), and the reduced FIN-WAIT-2 of a closed socket, which takes any RST in the window. What happens without a segment
 //! comes in as a [`Call`].
 
-use super::{Flags, Party, Segment, Seq, State};
+use super::{Flags, Origin, Party, Segment, Seq, State};
 
 /// What an application told TCP to do, as far as it changes a state without a segment on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,15 @@ impl Replay {
         self.end(party).call(call);
     }
 
-    /// Takes note of a captured segment, which its sender has sent and its receiver receives.
+    /// Takes note of a captured segment, which its sender has sent and its receiver receives. Of a spoofed one the end in
+    /// whose name it was sent knows nothing; one with a wrong checksum is received by nobody.
     pub fn segment(&mut self, segment: &Segment) {
-        self.sent(segment);
-        self.delivered(segment);
+        if segment.origin != Origin::Spoofed {
+            self.sent(segment);
+        }
+        if segment.is_intact() {
+            self.delivered(segment);
+        }
     }
 
     /// Takes note that a segment was sent: what that says about its sender.
