@@ -398,7 +398,7 @@ fn sockets_in_use() -> bool {
 }
 
 /// The address of an end that has no socket: one of those kept for documentation (RFC 5737, RFC 3849), so that no machine
-/// has it. Packets to it go out on loopback and are delivered to nobody.
+/// has it. Packets to it go out on loopback and nobody answers them.
 fn stranger(family: Family) -> IpAddr {
     match family {
         Family::Ipv4 => Ipv4Addr::new(192, 0, 2, 2).into(),

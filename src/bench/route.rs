@@ -64,7 +64,8 @@ fn metrics(quickack: bool, wanted: &RouteMetrics) -> RouteAttribute {
 }
 
 /// Adds a route by which packets to an address that the machine does not have go out on loopback. They come in again with
-/// that route, which delivers to nobody: so no socket and no RST answers for the address.
+/// that route and TCP counts them, but finds no socket; and it sends no RST, because the route is not one to the machine itself
+/// (measured on Linux 6.18).
 pub(super) fn add_stranger(address: IpAddr, quickack: bool, wanted: &RouteMetrics) -> io::Result<()> {
     let prefix_len = if address.is_ipv4() { 32 } else { 128 };
     let mut route = local_route(address, prefix_len, vec![metrics(quickack, wanted)]);

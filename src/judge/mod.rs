@@ -162,7 +162,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
             ["kernel counters", "socket counters"].map(|name| Check::integrity(name, Status::NotChecked, reason)),
         );
     } else {
-        checks.push(counters::kernel(scenario, recording));
+        checks.push(counters::kernel(recording));
         checks.push(sockets::check(scenario, recording));
     }
     checks.push(payload::check(scenario, recording));

@@ -44,8 +44,10 @@ pub(super) struct Eyes {
     injected: VecDeque<(TcpFrame, Origin)>,
     /// What a segment made by hand must know about the conversation.
     pub(super) forge: Forge,
-    /// Whether the server has sent a SYN: it then has a connection, not only a listener.
-    pub(super) server_answered: bool,
+    /// Whether the server has sent a SYN, and whether more than a RST followed: it then has a connection, not only a
+    /// listener.
+    server_answered: bool,
+    pub(super) server_connected: bool,
 }
 
 impl Eyes {
@@ -71,6 +73,7 @@ impl Eyes {
             injected: VecDeque::new(),
             forge: Forge::new(&scenario.settings),
             server_answered: false,
+            server_connected: false,
         })
     }
 
@@ -101,6 +104,8 @@ impl Eyes {
             self.frames.push(frame);
             self.segments += 1;
             self.forge.see(&segment);
+            self.server_connected |=
+                self.server_answered && !segment.flags.intersects(Flags::SYN | Flags::RST) && segment.is_intact();
             self.server_answered |=
                 segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected();
             if self.matcher.push(&segment) == Push::Rejected {

@@ -394,7 +394,9 @@ impl<'a> Play<'a> {
     /// What the kernel reports for one end: its connection, or the listener while there was no connection yet.
     fn state(&mut self, party: Party) -> Result<State, RunError> {
         let info = self.lookup(party)?;
-        self.accepted |= party == Party::Server && (info.is_some() || self.eyes.server_answered);
+        // A connection that never got beyond SYN-RECEIVED leaves its listener as it was (RFC 9293, section 3.10.7.4).
+        let connected = info.as_ref().is_some_and(|info| info.state != State::SynReceived);
+        self.accepted |= party == Party::Server && (connected || self.eyes.server_connected);
         Ok(match info {
             Some(info) => info.state,
             None if party == Party::Server
