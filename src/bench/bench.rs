@@ -203,7 +203,13 @@ impl Bench {
         if settings.fake.is_some() {
             route::add_stranger(stranger, settings.quickack, &settings.route).map_err(BenchError::Route)?;
         }
-        let of = |party| if settings.fake == Some(party) { stranger } else { address };
+        let of = |party| {
+            if settings.fake == Some(party) {
+                stranger
+            } else {
+                address
+            }
+        };
         Ok(Bench {
             private: true,
             server: SocketAddr::new(of(Party::Server), SERVER_PORT),

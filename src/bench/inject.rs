@@ -32,7 +32,10 @@ impl Injector {
         if sent == packet.len() {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::WriteZero, "only a part of the packet was sent"))
+            Err(io::Error::new(
+                io::ErrorKind::WriteZero,
+                "only a part of the packet was sent",
+            ))
         }
     }
 }

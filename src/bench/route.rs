@@ -73,7 +73,9 @@ pub(super) fn add_stranger(address: IpAddr, quickack: bool, wanted: &RouteMetric
     route.header.protocol = RouteProtocol::Static;
     route.header.kind = RouteType::Unicast;
     route.header.scope = RouteScope::Link;
-    route.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::PrefSource(_)));
+    route
+        .attributes
+        .retain(|attribute| !matches!(attribute, RouteAttribute::PrefSource(_)));
     let add = RouteNetlinkMessage::NewRoute(route);
     let mut netlink = Netlink::open(NETLINK_ROUTE)?;
     netlink.request::<_, RouteNetlinkMessage>(add, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)?;

@@ -100,12 +100,7 @@ impl TcpFrame {
     fn tcp_header(&self) -> Result<Vec<u8>, EncodeError> {
         let mut options: Vec<u8> = self.options.iter().flat_map(option_bytes).collect();
         options.resize(options.len().next_multiple_of(4), 0);
-        let mut header = TcpHeader::new(
-            self.source.port(),
-            self.destination.port(),
-            self.seq.0,
-            self.window,
-        );
+        let mut header = TcpHeader::new(self.source.port(), self.destination.port(), self.seq.0, self.window);
         header.acknowledgment_number = self.ack.0;
         header.urgent_pointer = self.urgent;
         header
@@ -156,15 +151,33 @@ mod tests {
         let options = prop_oneof![
             Just(Vec::new()),
             Just(vec![TcpOption::Mss(1460), TcpOption::Nop, TcpOption::WindowScale(7)]),
-            Just(vec![TcpOption::Nop, TcpOption::Nop, TcpOption::Timestamps { value: 7, echo: 9 }]),
-            Just(vec![TcpOption::SackPermitted, TcpOption::Unknown { kind: 99, data: vec![1, 2] }]),
-            Just(vec![TcpOption::Nop, TcpOption::Nop, TcpOption::Sack(vec![(Seq(1), Seq(u32::MAX))])]),
+            Just(vec![
+                TcpOption::Nop,
+                TcpOption::Nop,
+                TcpOption::Timestamps { value: 7, echo: 9 }
+            ]),
+            Just(vec![
+                TcpOption::SackPermitted,
+                TcpOption::Unknown {
+                    kind: 99,
+                    data: vec![1, 2]
+                }
+            ]),
+            Just(vec![
+                TcpOption::Nop,
+                TcpOption::Nop,
+                TcpOption::Sack(vec![(Seq(1), Seq(u32::MAX))])
+            ]),
         ];
         let payload = prop::collection::vec(any::<u8>(), 0..40);
         (numbers, options, payload, any::<bool>(), any::<bool>()).prop_map(
             |((seq, ack, flags, window, urgent), options, payload, v6, wrong)| {
                 let end = |host: u8, port| {
-                    let ip = if v6 { IpAddr::from([0, 0, 0, 0, 0, 0, 0, host.into()]) } else { IpAddr::from([192, 0, 2, host]) };
+                    let ip = if v6 {
+                        IpAddr::from([0, 0, 0, 0, 0, 0, 0, host.into()])
+                    } else {
+                        IpAddr::from([192, 0, 2, host])
+                    };
                     SocketAddr::new(ip, port)
                 };
                 TcpFrame {

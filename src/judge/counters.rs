@@ -53,9 +53,8 @@ pub(super) fn kernel(recording: &Recording) -> Check {
         );
     };
     let captured = recording.segments().count() as u64;
-    let count = |is_meant: &dyn Fn(&Segment) -> bool| {
-        recording.segments().filter(|segment| is_meant(segment)).count() as u64
-    };
+    let count =
+        |is_meant: &dyn Fn(&Segment) -> bool| recording.segments().filter(|segment| is_meant(segment)).count() as u64;
     // What the lab makes itself the kernel's TCP has not sent. What goes to an end without a socket TCP has received.
     let made = count(&|segment| !segment.is_injected());
     let damaged = count(&|segment| segment.is_injected() && !segment.is_intact());

@@ -142,9 +142,8 @@ impl Connection<'_> {
             is_contradictory,
         } = Wire::reassemble(sent(), |segment| !segment.is_injected());
         // What arrives is also what the lab has sent in the end's name, if the receiver can take it.
-        let arrives = |segment: &Segment| {
-            !segment.is_injected() || (segment.is_intact() && segment.flags.contains(Flags::ACK))
-        };
+        let arrives =
+            |segment: &Segment| !segment.is_injected() || (segment.is_intact() && segment.flags.contains(Flags::ACK));
         let arrived = Wire::reassemble(sent(), arrives).bytes;
         Direction {
             from,

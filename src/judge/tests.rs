@@ -296,7 +296,9 @@ fn each_thing_that_is_wrong_is_found_by_its_own_check() {
             run.scenario.phases[0].steps[3].action.verb = Verb::Send(payload("Hello Wor"));
             *run.result(3) = ActionResult::sent("Hello Wor".into());
         }),
-        ("states", Status::Failed, |run| *run.settled(6).0 = Some(State::FinWait1)),
+        ("states", Status::Failed, |run| {
+            *run.settled(6).0 = Some(State::FinWait1)
+        }),
         ("states", Status::Failed, |run| *run.settled(0).1 = Some(State::Closed)),
         ("lint: checksum", Status::Failed, |run| {
             run.segment(3).checksum = Checksum::Wrong

@@ -68,17 +68,22 @@ impl Matcher {
         let before = self.wire.clone();
         let seen = self.wire.see(segment);
         if segment.is_injected() {
-            let taken = self.owed.front().copied().filter(|leaf| match &self.program.leaves[*leaf].takes {
-                Takes::Injected(pattern) => fields::fits(pattern, &seen, None),
-                _ => false,
-            });
+            let taken = self
+                .owed
+                .front()
+                .copied()
+                .filter(|leaf| match &self.program.leaves[*leaf].takes {
+                    Takes::Injected(pattern) => fields::fits(pattern, &seen, None),
+                    _ => false,
+                });
             let Some(leaf) = taken else {
                 self.wire = before;
                 self.rejected = true;
                 return Push::Rejected;
             };
             self.owed.pop_front();
-            self.trace.push((0..self.threads.len()).map(|thread| (thread, leaf)).collect());
+            self.trace
+                .push((0..self.threads.len()).map(|thread| (thread, leaf)).collect());
             self.wire.advance(segment);
             return Push::Accepted;
         }

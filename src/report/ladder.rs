@@ -86,7 +86,9 @@ fn actor(text: &str) -> (Option<Party>, String) {
     if word == "peer" {
         // The segment is sent in the name of the end that stands on its left.
         let sender = verb.split_whitespace().nth(1).unwrap_or_default();
-        let party = Party::ALL.into_iter().find(|party| party.letter().to_string() == sender);
+        let party = Party::ALL
+            .into_iter()
+            .find(|party| party.letter().to_string() == sender);
         return (party, text.to_owned());
     }
     match Party::ALL.into_iter().find(|party| party.name() == word) {

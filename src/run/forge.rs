@@ -39,18 +39,24 @@ impl Forge {
     }
 
     /// The segment with absolute numbers, and what it is to its sender's end.
-    pub(super) fn make(&self, injection: &Injection, (source, destination): (SocketAddr, SocketAddr)) -> (TcpFrame, Origin) {
+    pub(super) fn make(
+        &self,
+        injection: &Injection,
+        (source, destination): (SocketAddr, SocketAddr),
+    ) -> (TcpFrame, Origin) {
         let line = &injection.segment;
         let flags = line.flags.unwrap_or_default();
-        let payload = line.payload.as_ref().map(|payload| payload.bytes.to_vec()).unwrap_or_default();
+        let payload = line
+            .payload
+            .as_ref()
+            .map(|payload| payload.bytes.to_vec())
+            .unwrap_or_default();
         let options = line.options.iter().flat_map(|options| &options.items);
         let frame = TcpFrame {
             source,
             destination,
             seq: self.base(line.from, flags) + line.seq.unwrap_or(0),
-            ack: line
-                .ack
-                .map_or(Seq(0), |ack| self.base(line.to, Flags::empty()) + ack),
+            ack: line.ack.map_or(Seq(0), |ack| self.base(line.to, Flags::empty()) + ack),
             flags,
             window: line.window.unwrap_or(WINDOW),
             urgent: line.urgent.unwrap_or(0),

@@ -142,7 +142,8 @@ fn on_bench(
         }
         Mode::Host if makes_segments(scenario) => {
             return Err(RunError::Unsupported {
-                what: "the scenario sends segments made by hand, which is not done on the host's own loopback".to_owned(),
+                what: "the scenario sends segments made by hand, which is not done on the host's own loopback"
+                    .to_owned(),
             });
         }
         Mode::Host => Bench::host(family, options.port)?,

@@ -278,7 +278,11 @@ impl<'a> Play<'a> {
         let packet = frame.encode()?;
         let destination = frame.destination;
         // Padded options are decoded with an end mark: what the capture will show is what the packet decodes to.
-        let Decoded::Tcp(frame) = decode(LinkType::RawIp, &packet, u32::try_from(packet.len()).unwrap_or(u32::MAX)) else {
+        let Decoded::Tcp(frame) = decode(
+            LinkType::RawIp,
+            &packet,
+            u32::try_from(packet.len()).unwrap_or(u32::MAX),
+        ) else {
             return Err(RunError::Undecodable);
         };
         self.eyes.note_injected(*frame, origin);

@@ -19,8 +19,8 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file::parse;
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
-    Action, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Phase,
-    RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, SysctlValue,
+    Action, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome, Payload,
+    Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, SysctlValue,
     Timing, Verb, Want,
 };
 pub use timeline::errno_name;

@@ -97,7 +97,8 @@ impl Reader<'_> {
         if let Some(span) = isn_span.filter(|_| settings.peer.is_none()) {
             let message = "expected `peer` beside `isn`";
             let label = "the kernel chooses the ISN of its own sockets";
-            let help = "add peer = \"client\" or peer = \"server\": that end then has no socket, and you choose its numbers";
+            let help =
+                "add peer = \"client\" or peer = \"server\": that end then has no socket, and you choose its numbers";
             self.diagnostics.push(Diagnostic::new(span, message, label).help(help));
         }
         settings.sysctls.sort_by(|a, b| a.name.cmp(&b.name));

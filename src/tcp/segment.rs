@@ -81,9 +81,9 @@ impl Segment {
         self.origin != Origin::Kernel
     }
 
-    /// Whether its receiver takes notice of it: a segment with a wrong checksum is dropped in silence (MUST-3).
+    /// Whether its receiver takes notice of it: one that the lab made with a wrong checksum is dropped in silence (MUST-3).
     pub fn is_intact(&self) -> bool {
-        self.checksum != Checksum::Wrong
+        !(self.is_injected() && self.checksum == Checksum::Wrong)
     }
 
     /// The number after the last one that the segment occupies: what a receiver acknowledges.

@@ -51,7 +51,11 @@ fn check(segment: &SegmentPattern) -> Result<(), Diagnostic> {
         );
     }
     if segment.count != Count::ONE {
-        return wrong("expected one segment", "a count", "write a line for each segment to send");
+        return wrong(
+            "expected one segment",
+            "a count",
+            "write a line for each segment to send",
+        );
     }
     if segment.timing.is_some() {
         return wrong(
@@ -61,7 +65,11 @@ fn check(segment: &SegmentPattern) -> Result<(), Diagnostic> {
         );
     }
     if segment.flags.is_some_and(|flags| flags.contains(Flags::ACK)) && segment.ack.is_none() {
-        return wrong("expected `ack N` with the flag `ACK`", "no number", "such as `ACK seq 1 ack 1`");
+        return wrong(
+            "expected `ack N` with the flag `ACK`",
+            "no number",
+            "such as `ACK seq 1 ack 1`",
+        );
     }
     let bytes = segment.payload.as_ref().map_or(0, |payload| payload.bytes.len());
     if segment.len.is_some_and(|len| len as usize != bytes) {
@@ -72,11 +80,19 @@ fn check(segment: &SegmentPattern) -> Result<(), Diagnostic> {
         );
     }
     if bytes > MAX_PAYLOAD {
-        return wrong("expected at most 1460 bytes in a segment to send", "too long for Ethernet", "send several");
+        return wrong(
+            "expected at most 1460 bytes in a segment to send",
+            "too long for Ethernet",
+            "send several",
+        );
     }
     let Some(options) = &segment.options else { return Ok(()) };
     if options.open {
-        return wrong("expected no `...` in the options to send", "which others?", "name all of them");
+        return wrong(
+            "expected no `...` in the options to send",
+            "which others?",
+            "name all of them",
+        );
     }
     let lengths = options.items.iter().map(|option| match option {
         OptionPattern::Mss(None) => Err("`mss` needs a number here: `mss 1460`"),
@@ -91,9 +107,11 @@ fn check(segment: &SegmentPattern) -> Result<(), Diagnostic> {
     });
     match lengths.sum::<Result<usize, &str>>() {
         Err(help) => wrong("expected the value of every option to send", "a value is missing", help),
-        Ok(length) if length > MAX_OPTIONS => {
-            wrong("expected at most 40 bytes of options", "the header has no room for more", "leave some out")
-        }
+        Ok(length) if length > MAX_OPTIONS => wrong(
+            "expected at most 40 bytes of options",
+            "the header has no room for more",
+            "leave some out",
+        ),
         Ok(_) => Ok(()),
     }
 }

@@ -132,7 +132,7 @@ impl Parser<'_> {
             }
             _ => (line.here(), segment::line_help(word)),
         };
-        let message = "expected an action (`client …`, `server …`) or a segment (`C > S …`)";
+        let message = "expected an action (`client …`, `server …`, `peer …`) or a segment (`C > S …`)";
         let label = format!("no line begins with {}", quote(word));
         diagnostics.push(Diagnostic::new(place, message, label).help(help));
         // It may have been an action: keep its place.
