@@ -27,10 +27,18 @@ fn parse_bytes(source: &[u8]) -> Result<Scenario, Diagnostics> {
 /// The repository's scenarios.
 fn valid_files() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let files = folder.read_dir().expect("the scenario folder");
+    let mut folders = vec![folder];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().expect("a scenario folder") {
+            let path = entry.expect("a file").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(std::fs::read(path).expect("a scenario")),
+            }
+        }
+    }
     files
-        .map(|file| std::fs::read(file.expect("a file").path()).expect("a scenario"))
-        .collect()
 }
 
 /// One change to a text: bytes of it are replaced by others.

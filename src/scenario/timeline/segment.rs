@@ -31,7 +31,13 @@ pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPat
     let start = line.here().start;
     let parties = parties(line)?;
     let mut reader = Items::new(start..start, parties);
-    while !line.is_done() && line.peek_word() != Some("bad") {
+    let ends = |line: &Line| {
+        let is_ending = line
+            .peek()
+            .is_none_or(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')));
+        is_ending || line.peek_word() == Some("bad")
+    };
+    while !ends(line) {
         reader.item(line, payloads)?;
     }
     if let Some(diagnostic) = reader.contradictions() {
@@ -439,5 +445,5 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 
 /// The nearest word that can begin a line inside the timeline.
 pub(super) fn line_help(word: &str) -> String {
-    did_you_mean(word, &["client", "server", "C", "S", "any order {", "either {"])
+    did_you_mean(word, &["client", "server", "peer", "C", "S", "any order {", "either {"])
 }
