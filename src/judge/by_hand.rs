@@ -13,6 +13,7 @@ const HANDSHAKE: [&str; 3] = ["C > S SYN seq 0", "S > C SYN ACK seq 0 ack 1", "C
 fn spoofed(text: &str) -> Entry {
     Entry::Segment(Segment {
         origin: Origin::Spoofed,
+        window: Injection::WINDOW,
         ..segment(text)
     })
 }

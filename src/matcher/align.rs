@@ -160,7 +160,7 @@ fn of_leaf(matcher: &Matcher, leaf: usize, progress: &Progress) -> Vec<Pending> 
         }
         Takes::Stream(line) => vec![pending(!line.is_complete(&progress.flow(), &matcher.wire))],
         Takes::Anything => vec![pending(false)],
-        Takes::Injected(_) => Vec::new(),
+        Takes::Injected { .. } => Vec::new(),
     }
 }
 
@@ -183,7 +183,7 @@ fn differences(
             wrong.retain(|difference| is_first || matches!(difference.field, "direction" | "flags"));
             wrong
         }
-        Takes::Anything | Takes::Injected(_) => Vec::new(),
+        Takes::Anything | Takes::Injected { .. } => Vec::new(),
     }
 }
 

@@ -189,7 +189,7 @@ fn place(program: &Program, leaf: usize) -> Place {
                 bytes: line.bytes,
             },
             Takes::Anything => Role::Anything,
-            Takes::Injected(_) => Role::Injected,
+            Takes::Injected { .. } => Role::Injected,
         },
     }
 }

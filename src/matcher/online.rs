@@ -7,7 +7,7 @@ use super::fields;
 use super::program::{Program, Takes};
 use super::wire::{Seen, Wire};
 use crate::scenario::Scenario;
-use crate::tcp::{Nanos, Segment};
+use crate::tcp::{Checksum, Nanos, Segment};
 
 /// Whether a segment fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,15 @@ impl Matcher {
                 .front()
                 .copied()
                 .filter(|leaf| match &self.program.leaves[*leaf].takes {
-                    Takes::Injected(pattern) => fields::fits(pattern, &seen, None),
+                    Takes::Injected {
+                        segment: pattern,
+                        bad_checksum,
+                        origin,
+                    } => {
+                        segment.origin == *origin
+                            && (segment.checksum == Checksum::Wrong) == *bad_checksum
+                            && fields::fits(pattern, &seen, None)
+                    }
                     _ => false,
                 });
             let Some(leaf) = taken else {
@@ -167,7 +175,7 @@ impl Matcher {
             }
             Takes::Stream(line) => line.take(&progress.flow(), seen, &self.wire).ok().map(Progress::Flow),
             Takes::Anything => Some(Progress::Fresh),
-            Takes::Injected(_) => None,
+            Takes::Injected { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A scenario's expectations as the automaton reads them: a tree for each step, its leaves numbered through.
 
 use crate::scenario::{Expect, Scenario, SegmentPattern, Span, Verb};
-use crate::tcp::Party;
+use crate::tcp::{Origin, Party};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Program {
@@ -27,7 +27,11 @@ pub(super) enum Takes {
     Stream(StreamLine),
     Anything,
     /// The segment that a `peer send` line sends; it stands in no step's nodes.
-    Injected(SegmentPattern),
+    Injected {
+        segment: SegmentPattern,
+        bad_checksum: bool,
+        origin: Origin,
+    },
 }
 
 /// A `stream` line.
@@ -54,7 +58,14 @@ impl Program {
                     program.leaves.push(Leaf {
                         step: number,
                         span: step.action.span.clone(),
-                        takes: Takes::Injected(injection.segment.clone()),
+                        takes: Takes::Injected {
+                            segment: injection.complete(),
+                            bad_checksum: injection.bad_checksum,
+                            origin: match scenario.settings.peer {
+                                Some(fake) if fake == injection.segment.from => Origin::FakeEnd,
+                                _ => Origin::Spoofed,
+                            },
+                        },
                         twin: program.leaves.len(),
                     });
                     Some(program.leaves.len() - 1)

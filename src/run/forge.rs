@@ -6,9 +6,6 @@ use crate::capture::TcpFrame;
 use crate::scenario::{Injection, OptionPattern, Settings};
 use crate::tcp::{Checksum, Conversation, Flags, Origin, Party, Segment, Seq, TcpOption};
 
-/// The window of a segment whose line does not name one.
-const WINDOW: u16 = 64_240;
-
 /// Follows the conversation.
 pub(super) struct Forge {
     fake: Option<Party>,
@@ -44,22 +41,18 @@ impl Forge {
         injection: &Injection,
         (source, destination): (SocketAddr, SocketAddr),
     ) -> (TcpFrame, Origin) {
-        let line = &injection.segment;
+        let line = injection.complete();
         let flags = line.flags.unwrap_or_default();
-        let payload = line
-            .payload
-            .as_ref()
-            .map(|payload| payload.bytes.to_vec())
-            .unwrap_or_default();
+        let payload = line.payload.unwrap_or_default().bytes.to_vec();
         let options = line.options.iter().flat_map(|options| &options.items);
         let frame = TcpFrame {
             source,
             destination,
-            seq: self.base(line.from, flags) + line.seq.unwrap_or(0),
+            seq: self.base(line.from, flags) + line.seq.unwrap_or_default(),
             ack: line.ack.map_or(Seq(0), |ack| self.base(line.to, Flags::empty()) + ack),
             flags,
-            window: line.window.unwrap_or(WINDOW),
-            urgent: line.urgent.unwrap_or(0),
+            window: line.window.unwrap_or_default(),
+            urgent: line.urgent.unwrap_or_default(),
             options: options.map(|option| self.option(line.from, line.to, option)).collect(),
             len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
             payload,

@@ -290,6 +290,31 @@ impl Verb {
     }
 }
 
+impl Injection {
+    /// The window of a segment whose line does not name one.
+    pub const WINDOW: u16 = 64_240;
+
+    /// The segment with a value for every field: what is sent.
+    pub fn complete(&self) -> SegmentPattern {
+        let mut segment = self.segment.clone();
+        let payload = segment.payload.get_or_insert_default();
+        segment.len = u32::try_from(payload.bytes.len()).ok();
+        segment.flags.get_or_insert_default();
+        segment.seq.get_or_insert(0);
+        segment.window.get_or_insert(Injection::WINDOW);
+        segment.urgent.get_or_insert(0);
+        let options = segment.options.get_or_insert_with(|| OptionsPattern {
+            items: Vec::new(),
+            open: false,
+        });
+        // The list is filled up with zeros, of which the first one ends it.
+        if options.items.iter().map(OptionPattern::len).sum::<usize>() % 4 != 0 {
+            options.items.push(OptionPattern::End);
+        }
+        segment
+    }
+}
+
 /// What a `recv` or `read` must bring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Want {
@@ -502,6 +527,21 @@ pub enum OptionPattern {
     FastOpen,
     /// `kind 99`.
     Unknown(u8),
+}
+
+impl OptionPattern {
+    /// How many bytes the option takes in the header when it holds what the pattern says and nothing else.
+    #[expect(clippy::len_without_is_empty, reason = "no option is empty")]
+    pub fn len(&self) -> usize {
+        match self {
+            OptionPattern::End | OptionPattern::Nop => 1,
+            OptionPattern::Mss(_) => 4,
+            OptionPattern::WindowScale(_) => 3,
+            OptionPattern::SackPermitted | OptionPattern::FastOpen | OptionPattern::Unknown(_) => 2,
+            OptionPattern::Sack(blocks) => 2 + 8 * blocks.as_ref().map_or(0, Vec::len),
+            OptionPattern::Timestamps => 10,
+        }
+    }
 }
 
 /// When a segment must come, measured from `Scope`.

@@ -94,24 +94,21 @@ fn check(segment: &SegmentPattern) -> Result<(), Diagnostic> {
             "name all of them",
         );
     }
-    let lengths = options.items.iter().map(|option| match option {
-        OptionPattern::Mss(None) => Err("`mss` needs a number here: `mss 1460`"),
-        OptionPattern::WindowScale(None) => Err("`wscale` needs a number here: `wscale 7`"),
-        OptionPattern::Sack(None) => Err("`sack` needs blocks here: `sack 1:13`"),
-        OptionPattern::End | OptionPattern::Nop => Ok(1),
-        OptionPattern::Mss(Some(_)) => Ok(4),
-        OptionPattern::WindowScale(Some(_)) => Ok(3),
-        OptionPattern::SackPermitted | OptionPattern::FastOpen | OptionPattern::Unknown(_) => Ok(2),
-        OptionPattern::Sack(Some(blocks)) => Ok(2 + 8 * blocks.len()),
-        OptionPattern::Timestamps => Ok(10),
+    let lacks_value = options.items.iter().find_map(|option| match option {
+        OptionPattern::Mss(None) => Some("`mss` needs a number here: `mss 1460`"),
+        OptionPattern::WindowScale(None) => Some("`wscale` needs a number here: `wscale 7`"),
+        OptionPattern::Sack(None) => Some("`sack` needs blocks here: `sack 1:13`"),
+        _ => None,
     });
-    match lengths.sum::<Result<usize, &str>>() {
-        Err(help) => wrong("expected the value of every option to send", "a value is missing", help),
-        Ok(length) if length > MAX_OPTIONS => wrong(
+    if let Some(help) = lacks_value {
+        return wrong("expected the value of every option to send", "a value is missing", help);
+    }
+    if options.items.iter().map(OptionPattern::len).sum::<usize>() > MAX_OPTIONS {
+        return wrong(
             "expected at most 40 bytes of options",
             "the header has no room for more",
             "leave some out",
-        ),
-        Ok(_) => Ok(()),
+        );
     }
+    Ok(())
 }
