@@ -13,9 +13,11 @@ use thiserror::Error;
 
 use super::barrier::Barrier;
 use super::enter::{EnterError, EnterStep};
+use super::inject::Injector;
 use super::link::set_up_loopback;
 use super::{Counters, SocketDiag, SocketInfo, route, sysctl};
 use crate::scenario::{Family, RouteMetrics, SysctlValue};
+use crate::tcp::Party;
 
 /// The server's port in a private bench.
 const SERVER_PORT: u16 = 7000;
@@ -41,6 +43,8 @@ pub struct BenchSettings {
     pub sysctls: Vec<SysctlValue>,
     /// Metrics of the local routes.
     pub route: RouteMetrics,
+    /// The end that has no kernel socket and an address that is not the machine's own.
+    pub fake: Option<Party>,
 }
 
 impl Default for BenchSettings {
@@ -52,6 +56,7 @@ impl Default for BenchSettings {
             offloads: false,
             sysctls: Vec::new(),
             route: RouteMetrics::default(),
+            fake: None,
         }
     }
 }
@@ -124,6 +129,9 @@ pub enum BenchError {
          Load the modules: sudo modprobe -a inet_diag tcp_diag"
     )]
     SocketDiag(#[source] io::Error),
+    /// A packet that was made by hand could not be sent.
+    #[error("a packet made by hand could not be sent (raw socket): {0}")]
+    Inject(#[source] io::Error),
     /// The kernel's counters cannot be read.
     #[error("the kernel's TCP counters cannot be read: {0}")]
     Counters(#[source] io::Error),
@@ -162,6 +170,8 @@ pub struct Bench {
     start: Counters,
     diag: SocketDiag,
     barrier: Barrier,
+    /// Opened with the first packet that is made by hand.
+    injector: Option<Injector>,
     /// Namespace and CPU are those of the opening thread.
     not_send: PhantomData<*const ()>,
 }
@@ -189,15 +199,27 @@ impl Bench {
             UdpSocket::bind((address, 0)).map_err(BenchError::NoIpv6)?;
         }
         route::set_metrics(settings.family, settings.quickack, &settings.route).map_err(BenchError::Route)?;
+        let stranger = stranger(settings.family);
+        if settings.fake.is_some() {
+            route::add_stranger(stranger, settings.quickack, &settings.route).map_err(BenchError::Route)?;
+        }
+        let of = |party| {
+            if settings.fake == Some(party) {
+                stranger
+            } else {
+                address
+            }
+        };
         Ok(Bench {
             private: true,
-            server: SocketAddr::new(address, SERVER_PORT),
-            client: Some(SocketAddr::new(address, CLIENT_PORT)),
+            server: SocketAddr::new(of(Party::Server), SERVER_PORT),
+            client: Some(SocketAddr::new(of(Party::Client), CLIENT_PORT)),
             cpu: Some(cpu),
             absent,
             start: Counters::read().map_err(BenchError::Counters)?,
             diag: SocketDiag::open().map_err(BenchError::SocketDiag)?,
             barrier: Barrier::bind(BARRIER_PORT).map_err(BenchError::Barrier)?,
+            injector: None,
             not_send: PhantomData,
         })
     }
@@ -230,6 +252,7 @@ impl Bench {
             start: Counters::read().map_err(BenchError::Counters)?,
             diag: SocketDiag::open().map_err(BenchError::SocketDiag)?,
             barrier: Barrier::bind(0).map_err(BenchError::Barrier)?,
+            injector: None,
             not_send: PhantomData,
         })
     }
@@ -282,6 +305,22 @@ impl Bench {
     /// [`BenchError::Barrier`] when the datagram has not arrived within 5 s.
     pub fn barrier(&mut self) -> Result<(), BenchError> {
         self.barrier.pass().map_err(BenchError::Barrier)
+    }
+
+    /// Sends an IP packet that was made by hand to one of the two ends. Like everything that is sent over loopback it has been
+    /// received when the next [`Bench::barrier`] is passed.
+    ///
+    /// # Errors
+    ///
+    /// [`BenchError::Inject`].
+    pub fn inject(&mut self, packet: &[u8], destination: SocketAddr) -> Result<(), BenchError> {
+        let injector = match self.injector.take() {
+            Some(injector) => injector,
+            None => Injector::open(destination).map_err(BenchError::Inject)?,
+        };
+        let sent = injector.send(packet, destination).map_err(BenchError::Inject);
+        self.injector = Some(injector);
+        sent
     }
 
     /// The connection with these two addresses; `None` when the kernel knows none: CLOSED. Costs some 5 µs.
@@ -362,6 +401,15 @@ fn sockets_in_use() -> bool {
     !(none_in("/proc/thread-self/net/sockstat", "TCP: inuse ")
         && (none_in("/proc/thread-self/net/sockstat6", "TCP6: inuse ")
             || !Path::new("/proc/thread-self/net/sockstat6").exists()))
+}
+
+/// The address of an end that has no socket: one of those kept for documentation (RFC 5737, RFC 3849), so that no machine
+/// has it. Packets to it go out on loopback and nobody answers them.
+fn stranger(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => Ipv4Addr::new(192, 0, 2, 2).into(),
+        Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into(),
+    }
 }
 
 fn loopback(family: Family) -> IpAddr {

@@ -15,6 +15,7 @@ mod counters;
 mod diagnosis;
 pub mod doctor;
 mod enter;
+mod inject;
 mod link;
 mod netlink;
 mod route;

@@ -25,6 +25,9 @@ use crate::scenario::{Family, RouteMetrics};
 /// The routing table that the kernel fills with the addresses of the machine itself.
 const TABLE_LOCAL: u8 = 255;
 
+/// The routing table of ordinary routes.
+const TABLE_MAIN: u8 = 254;
+
 /// The largest window that an end may advertise: 4 MiB, for which the window scale option is 7.
 const LARGEST_WINDOW: u32 = 4 << 20;
 
@@ -37,22 +40,45 @@ pub(super) fn set_metrics(family: Family, quickack: bool, wanted: &RouteMetrics)
     for &(address, prefix_len) in routes(family) {
         let remove = RouteNetlinkMessage::DelRoute(local_route(address, prefix_len, Vec::new()));
         netlink.request::<_, RouteNetlinkMessage>(remove, NLM_F_ACK)?;
-        let mut metrics = vec![RouteMetric::Window(LARGEST_WINDOW)];
-        if quickack {
-            metrics.push(RouteMetric::QuickAck(1));
-        }
-        metrics.extend(wanted.initcwnd.map(RouteMetric::InitCwnd));
-        metrics.extend(wanted.initrwnd.map(RouteMetric::InitRwnd));
-        metrics.extend(wanted.mtu.map(RouteMetric::Mtu));
-        metrics.extend(wanted.advmss.map(RouteMetric::Advmss));
-        let rto_min = wanted
-            .rto_min
-            .map(|min| u32::try_from(min.as_millis()).unwrap_or(u32::MAX));
-        metrics.extend(rto_min.map(RouteMetric::RtoMin));
-        let metrics = vec![RouteAttribute::Metrics(metrics)];
+        let metrics = vec![metrics(quickack, wanted)];
         let add = RouteNetlinkMessage::NewRoute(local_route(address, prefix_len, metrics));
         netlink.request::<_, RouteNetlinkMessage>(add, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)?;
     }
+    Ok(())
+}
+
+fn metrics(quickack: bool, wanted: &RouteMetrics) -> RouteAttribute {
+    let mut metrics = vec![RouteMetric::Window(LARGEST_WINDOW)];
+    if quickack {
+        metrics.push(RouteMetric::QuickAck(1));
+    }
+    metrics.extend(wanted.initcwnd.map(RouteMetric::InitCwnd));
+    metrics.extend(wanted.initrwnd.map(RouteMetric::InitRwnd));
+    metrics.extend(wanted.mtu.map(RouteMetric::Mtu));
+    metrics.extend(wanted.advmss.map(RouteMetric::Advmss));
+    let rto_min = wanted
+        .rto_min
+        .map(|min| u32::try_from(min.as_millis()).unwrap_or(u32::MAX));
+    metrics.extend(rto_min.map(RouteMetric::RtoMin));
+    RouteAttribute::Metrics(metrics)
+}
+
+/// Adds a route by which packets to an address that the machine does not have go out on loopback. They come in again with
+/// that route and TCP counts them, but finds no socket; and it sends no RST, because the route is not one to the machine itself
+/// (measured on Linux 6.18).
+pub(super) fn add_stranger(address: IpAddr, quickack: bool, wanted: &RouteMetrics) -> io::Result<()> {
+    let prefix_len = if address.is_ipv4() { 32 } else { 128 };
+    let mut route = local_route(address, prefix_len, vec![metrics(quickack, wanted)]);
+    route.header.table = TABLE_MAIN;
+    route.header.protocol = RouteProtocol::Static;
+    route.header.kind = RouteType::Unicast;
+    route.header.scope = RouteScope::Link;
+    route
+        .attributes
+        .retain(|attribute| !matches!(attribute, RouteAttribute::PrefSource(_)));
+    let add = RouteNetlinkMessage::NewRoute(route);
+    let mut netlink = Netlink::open(NETLINK_ROUTE)?;
+    netlink.request::<_, RouteNetlinkMessage>(add, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)?;
     Ok(())
 }
 

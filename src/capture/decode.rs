@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, LenSource, TcpSlice, TransportSlice};
 
-use crate::tcp::{Checksum, Flags, Nanos, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Checksum, Flags, Nanos, Origin, Party, Segment, Seq, TcpOption};
 
 /// What a frame begins with: the link types of pcap files (<https://www.tcpdump.org/linktypes.html>) that carry loopback
 /// traffic.
@@ -105,6 +105,7 @@ impl TcpFrame {
             len: self.len,
             payload: self.payload,
             checksum: self.checksum,
+            origin: Origin::Kernel,
         }
     }
 }

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 mod decode;
+mod encode;
 mod file;
 mod live;
 mod probe;
 
 pub use decode::{Decoded, LinkType, TcpFrame, decode};
+pub use encode::EncodeError;
 pub use file::{Frames, Writer, read};
 pub use live::Live;
 pub use pcap::Linktype;

@@ -4,7 +4,7 @@
 //! which call failed with which error number. An end has at most one listener and one connection; bytes are never
 //! interpreted.
 //!
-//! Not here: `state` and `wait`, which ask the kernel and the orchestrator, not the socket.
+//! Not here: `state` and `wait`, which ask the kernel and the orchestrator, not the socket, and `peer`, which has none.
 
 mod option;
 mod result;
@@ -106,7 +106,7 @@ impl Endpoint {
                 Ok(handle) => stream::transfer(&handle, verb).await,
                 Err(stop) => stop.into(),
             },
-            Verb::State(_) | Verb::Wait => {
+            Verb::State(_) | Verb::Wait | Verb::Peer(_) => {
                 ActionResult::impossible(format!("`{}` is not an action of a socket", verb.name()))
             }
         }

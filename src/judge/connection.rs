@@ -1,20 +1,32 @@
 //! Which segments belong to which connection: a client may connect again and again, from the same address.
 
-use crate::tcp::{Flags, Party, Segment, Seq};
+use crate::tcp::{Flags, Origin, Party, Replay, Segment, Seq, State};
 
 /// Tells where a new connection begins, when it is shown all segments in order.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     isn: Option<Seq>,
+    replay: Replay,
 }
 
 impl Connections {
-    /// Whether this segment is the first of a connection: a client's SYN that does not repeat the one before.
+    /// Whether this segment is the first of a connection: a client's SYN that does not repeat the one before. One that the
+    /// lab made for a fake client opens something only where the server has no connection; one that it sent in the name of
+    /// a real client opens nothing that this client knows of.
     pub(super) fn begins(&mut self, segment: &Segment) -> bool {
         let opens = segment.from == Party::Client
             && segment.flags.contains(Flags::SYN)
             && !segment.flags.contains(Flags::ACK)
-            && self.isn != Some(segment.seq);
+            && self.isn != Some(segment.seq)
+            && match segment.origin {
+                Origin::Kernel => true,
+                Origin::Spoofed => self.isn.is_none(),
+                Origin::FakeEnd => matches!(
+                    self.replay.state(Party::Server),
+                    State::Closed | State::Listen | State::TimeWait
+                ),
+            };
+        self.replay.segment(segment);
         if opens {
             self.isn = Some(segment.seq);
         }

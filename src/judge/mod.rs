@@ -7,6 +7,8 @@
 //! The verdict follows from the checks alone: any doubtful one makes it inconclusive, else any failed one makes it fail.
 
 mod actions;
+#[cfg(test)]
+mod by_hand;
 mod connection;
 mod counters;
 mod disturbance;

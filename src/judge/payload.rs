@@ -10,7 +10,7 @@ use super::connection::Connections;
 use super::{Check, Status};
 use crate::run::{ActionResult, Ending, Entry, Recording};
 use crate::scenario::{Action, Scenario, Verb};
-use crate::tcp::{Flags, Party, Segment, Seq};
+use crate::tcp::{Flags, Origin, Party, Segment, Seq};
 
 /// Holds the applications' bytes against the wire's.
 pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
@@ -99,6 +99,8 @@ struct Direction {
     to: Party,
     written: Vec<u8>,
     wire: Vec<u8>,
+    /// What was on the wire and what the lab has added to it.
+    arrived: Vec<u8>,
     read: Vec<u8>,
     /// Two segments hold different bytes for one number.
     is_contradictory: bool,
@@ -138,12 +140,17 @@ impl Connection<'_> {
         let Wire {
             bytes,
             is_contradictory,
-        } = Wire::reassemble(sent());
+        } = Wire::reassemble(sent(), |segment| !segment.is_injected());
+        // What arrives is also what the lab has sent in the end's name, if the receiver can take it.
+        let arrives =
+            |segment: &Segment| !segment.is_injected() || (segment.is_intact() && segment.flags.contains(Flags::ACK));
+        let arrived = Wire::reassemble(sent(), arrives).bytes;
         Direction {
             from,
             to,
             written: of(from).flat_map(ActionResult::bytes_sent).copied().collect(),
             wire: bytes,
+            arrived,
             read: of(to).flat_map(ActionResult::bytes_received).copied().collect(),
             is_contradictory,
             only_written_len: is_cut || self.mixed_writers.contains(&from),
@@ -165,7 +172,8 @@ impl Direction {
         if self.is_open {
             return wrong;
         }
-        let (written, wire, read) = (self.written.len(), self.wire.len(), self.read.len());
+        let (written, wire) = (self.written.len(), self.wire.len());
+        let (arrived, read) = (self.arrived.len(), self.read.len());
         if wire > written || !self.only_written_len && self.wire[..] != self.written[..wire] {
             wrong.push(format!(
                 "the {from} wrote {written} bytes, but sent others on the wire ({wire} bytes){}",
@@ -176,10 +184,10 @@ impl Direction {
                 "the {from} wrote {written} bytes, but only {wire} came on the wire"
             ));
         }
-        if read > wire || !self.only_read_len && self.read[..] != self.wire[..read] {
+        if read > arrived || !self.only_read_len && self.read[..] != self.arrived[..read] {
             wrong.push(format!(
-                "the {to} read {read} bytes, but others came on the wire ({wire} bytes){}",
-                first_difference(&self.wire, &self.read)
+                "the {to} read {read} bytes, but others came on the wire ({arrived} bytes){}",
+                first_difference(&self.arrived, &self.read)
             ));
         }
         wrong
@@ -205,7 +213,7 @@ struct Wire {
 impl Wire {
     /// Puts the payloads together by their numbers, up to the first gap. Without a SYN the first byte's number is unknown,
     /// and nothing is put together.
-    fn reassemble<'s>(sent: impl Iterator<Item = &'s Segment>) -> Wire {
+    fn reassemble<'s>(sent: impl Iterator<Item = &'s Segment>, counts: impl Fn(&Segment) -> bool) -> Wire {
         let mut isn: Option<Seq> = None;
         let mut pieces: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
         let mut padded: Vec<Vec<u8>> = Vec::new();
@@ -218,10 +226,10 @@ impl Wire {
         }
         for (segment, payload) in sent.iter().zip(&padded) {
             let is_syn = segment.flags.contains(Flags::SYN);
-            if is_syn {
+            if is_syn && segment.origin != Origin::Spoofed {
                 isn = isn.or(Some(segment.seq));
             }
-            if let Some(isn) = isn.filter(|_| !payload.is_empty()) {
+            if let Some(isn) = isn.filter(|_| !payload.is_empty() && counts(segment)) {
                 let first = segment.seq + u32::from(is_syn);
                 pieces.entry(first.since(isn + 1)).or_default().push(payload);
             }

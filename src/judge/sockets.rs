@@ -97,8 +97,11 @@ struct Seen {
 
 impl Seen {
     fn of(report: &SocketReport, segments: &[Segment], defers: bool) -> Seen {
-        let sent: Vec<&Segment> = segments.iter().filter(|segment| segment.from == report.party).collect();
-        let received: Vec<&Segment> = segments.iter().filter(|segment| segment.to == report.party).collect();
+        let is_own = |segment: &&Segment| segment.from == report.party && !segment.is_injected();
+        let sent: Vec<&Segment> = segments.iter().filter(is_own).collect();
+        // A segment with a wrong checksum is dropped before it finds its socket.
+        let reaches = |segment: &&Segment| segment.to == report.party && segment.is_intact();
+        let received: Vec<&Segment> = segments.iter().filter(reaches).collect();
         let is_syn = |segment: &&&Segment| segment.flags.contains(Flags::SYN) && !segment.flags.contains(Flags::ACK);
         let is_syn_ack = |segment: &&&Segment| segment.flags.contains(Flags::SYN | Flags::ACK);
         let syns_received = count(received.iter().filter(is_syn));
@@ -134,6 +137,8 @@ fn count<'s>(segments: impl Iterator<Item = &'s &'s Segment>) -> u64 {
 /// The numbers of one direction.
 struct Space {
     isn: Option<Seq>,
+    /// The number after the highest one that was sent.
+    next: Option<Seq>,
 }
 
 impl Space {
@@ -141,6 +146,10 @@ impl Space {
         let syn = sent.iter().find(|segment| segment.flags.contains(Flags::SYN));
         Space {
             isn: syn.map(|segment| segment.seq),
+            next: syn.map(|syn| {
+                let ends = sent.iter().map(|segment| segment.end());
+                ends.fold(syn.end(), |next, end| if next.is_before(end) { end } else { next })
+            }),
         }
     }
 
@@ -154,6 +163,8 @@ impl Space {
         acknowledging
             .iter()
             .filter(|segment| segment.flags.contains(Flags::ACK) && !segment.flags.contains(Flags::RST))
+            // Only a segment made by hand acknowledges what was never sent; nobody believes it.
+            .filter(|segment| self.next.is_none_or(|next| !next.is_before(segment.ack)))
             .filter_map(|segment| self.relative(segment.ack))
             .max()
             .unwrap_or(0)

@@ -199,7 +199,7 @@ impl Program {
             Node::Leaf(leaf) => match &self.leaves[*leaf].takes {
                 Takes::Segment(pattern) => progress.count() >= pattern.count.min,
                 Takes::Stream(line) => line.is_complete(&progress.flow(), wire),
-                Takes::Anything => true,
+                Takes::Anything | Takes::Injected { .. } => true,
             },
             Node::AnyOrder(items) => items
                 .iter()

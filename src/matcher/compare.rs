@@ -76,6 +76,8 @@ pub enum Role {
     },
     /// `...`.
     Anything,
+    /// A `peer send` line: the lab has sent the segment itself.
+    Injected,
 }
 
 /// Consecutive segments of one `stream` line.
@@ -150,6 +152,7 @@ pub fn compare(scenario: &Scenario, recording: &Recording) -> Match {
         }
     }
     if rejected.is_none()
+        && matcher.owes_nothing()
         && let Some(thread) = matcher.satisfied_thread()
     {
         return Match {
@@ -186,6 +189,7 @@ fn place(program: &Program, leaf: usize) -> Place {
                 bytes: line.bytes,
             },
             Takes::Anything => Role::Anything,
+            Takes::Injected { .. } => Role::Injected,
         },
     }
 }

@@ -321,7 +321,7 @@ fn missing_data(case: &Case<'_>) -> Option<String> {
     let is_data = match case.expected? {
         Takes::Stream(_) => true,
         Takes::Segment(line) => named_len(line).is_some_and(|len| len > 0),
-        Takes::Anything => false,
+        Takes::Anything | Takes::Injected { .. } => false,
     };
     (case.kind == Kind::Missing && is_data).then(|| {
         "No data came: the application has not written it, the peer's window is closed, or the sender waits for an \

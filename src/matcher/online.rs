@@ -1,13 +1,13 @@
 //! The matcher that a run feeds while it goes on.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use super::automaton::{Cursor, Progress, Thread};
 use super::fields;
 use super::program::{Program, Takes};
 use super::wire::{Seen, Wire};
 use crate::scenario::Scenario;
-use crate::tcp::{Nanos, Segment};
+use crate::tcp::{Checksum, Nanos, Segment};
 
 /// Whether a segment fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Matcher {
     /// For each accepted segment and each thread after it: which thread it came from, and which leaf took the segment.
     trace: Vec<Vec<(usize, usize)>>,
     rejected: bool,
+    /// The leaves of segments that the lab has been told to send and that were not captured yet.
+    owed: VecDeque<usize>,
 }
 
 impl Matcher {
@@ -45,6 +47,7 @@ impl Matcher {
             }],
             trace: Vec::new(),
             rejected: false,
+            owed: VecDeque::new(),
         }
     }
 
@@ -53,6 +56,7 @@ impl Matcher {
     pub fn begin(&mut self, step: usize, at: Nanos) {
         if (self.started.len()..self.program.steps.len()).contains(&step) {
             self.started.resize(step + 1, at);
+            self.owed.extend(self.program.injected[step]);
         }
     }
 
@@ -63,6 +67,34 @@ impl Matcher {
         }
         let before = self.wire.clone();
         let seen = self.wire.see(segment);
+        if segment.is_injected() {
+            let taken = self
+                .owed
+                .front()
+                .copied()
+                .filter(|leaf| match &self.program.leaves[*leaf].takes {
+                    Takes::Injected {
+                        segment: pattern,
+                        bad_checksum,
+                        origin,
+                    } => {
+                        segment.origin == *origin
+                            && (segment.checksum == Checksum::Wrong) == *bad_checksum
+                            && fields::fits(pattern, &seen, None)
+                    }
+                    _ => false,
+                });
+            let Some(leaf) = taken else {
+                self.wire = before;
+                self.rejected = true;
+                return Push::Rejected;
+            };
+            self.owed.pop_front();
+            self.trace
+                .push((0..self.threads.len()).map(|thread| (thread, leaf)).collect());
+            self.wire.advance(segment);
+            return Push::Accepted;
+        }
         let mut known = HashSet::new();
         let (mut threads, mut origins) = (Vec::new(), Vec::new());
         if let Some(current) = self.current() {
@@ -90,7 +122,12 @@ impl Matcher {
 
     /// Whether all that the steps begun so far require has been seen. More may still be allowed.
     pub fn is_satisfied(&self) -> bool {
-        !self.rejected && self.satisfied_thread().is_some()
+        !self.rejected && self.owed.is_empty() && self.satisfied_thread().is_some()
+    }
+
+    /// Whether all that the lab has sent itself was captured.
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.owed.is_empty()
     }
 
     pub(super) fn satisfied_thread(&self) -> Option<usize> {
@@ -138,6 +175,7 @@ impl Matcher {
             }
             Takes::Stream(line) => line.take(&progress.flow(), seen, &self.wire).ok().map(Progress::Flow),
             Takes::Anything => Some(Progress::Fresh),
+            Takes::Injected { .. } => None,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! A scenario's expectations as the automaton reads them: a tree for each step, its leaves numbered through.
 
-use crate::scenario::{Expect, Scenario, SegmentPattern, Span};
-use crate::tcp::Party;
+use crate::scenario::{Expect, Scenario, SegmentPattern, Span, Verb};
+use crate::tcp::{Origin, Party};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Program {
     pub(super) leaves: Vec<Leaf>,
     pub(super) steps: Vec<Vec<Node>>,
+    /// For each step the leaf that stands for the segment which its action sends, if it is a `peer send`.
+    pub(super) injected: Vec<Option<usize>>,
 }
 
 /// One line that takes segments.
@@ -24,6 +26,12 @@ pub(super) enum Takes {
     Segment(SegmentPattern),
     Stream(StreamLine),
     Anything,
+    /// The segment that a `peer send` line sends; it stands in no step's nodes.
+    Injected {
+        segment: SegmentPattern,
+        bad_checksum: bool,
+        origin: Origin,
+    },
 }
 
 /// A `stream` line.
@@ -45,6 +53,26 @@ impl Program {
     pub(super) fn new(scenario: &Scenario) -> Program {
         let mut program = Program::default();
         for (number, step) in scenario.steps().enumerate() {
+            let injected = match &step.action.verb {
+                Verb::Peer(injection) => {
+                    program.leaves.push(Leaf {
+                        step: number,
+                        span: step.action.span.clone(),
+                        takes: Takes::Injected {
+                            segment: injection.complete(),
+                            bad_checksum: injection.bad_checksum,
+                            origin: match scenario.settings.peer {
+                                Some(fake) if fake == injection.segment.from => Origin::FakeEnd,
+                                _ => Origin::Spoofed,
+                            },
+                        },
+                        twin: program.leaves.len(),
+                    });
+                    Some(program.leaves.len() - 1)
+                }
+                _ => None,
+            };
+            program.injected.push(injected);
             let nodes = program.nodes(number, &step.expect);
             program.steps.push(nodes);
         }

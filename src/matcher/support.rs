@@ -212,6 +212,7 @@ pub(crate) fn segment(text: &str) -> Segment {
         len: u32::try_from(payload.len()).unwrap(),
         payload,
         checksum: Checksum::Offloaded,
+        origin: crate::tcp::Origin::Kernel,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the segments seen so far say about both directions.
 
-use crate::tcp::{Conversation, Flags, Nanos, Party, Relative, Segment, Seq};
+use crate::tcp::{Conversation, Flags, Nanos, Origin, Party, Relative, Segment, Seq};
 
 /// Follows the numbers of a conversation.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +50,9 @@ impl Wire {
     /// The segment was sent: its numbers are now the newest.
     pub(super) fn advance(&mut self, segment: &Segment) {
         self.previous = Some(segment.at);
+        if segment.origin == Origin::Spoofed {
+            return;
+        }
         // The numbers of a RST may be those of no connection (RFC 9293, section 3.10.7.1).
         if segment.flags.contains(Flags::RST) {
             return;

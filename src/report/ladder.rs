@@ -83,6 +83,14 @@ fn actor(text: &str) -> (Option<Party>, String) {
         _ => (String::new(), text),
     };
     let (word, verb) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if word == "peer" {
+        // The segment is sent in the name of the end that stands on its left.
+        let sender = verb.split_whitespace().nth(1).unwrap_or_default();
+        let party = Party::ALL
+            .into_iter()
+            .find(|party| party.letter().to_string() == sender);
+        return (party, text.to_owned());
+    }
     match Party::ALL.into_iter().find(|party| party.name() == word) {
         Some(party) => (Some(party), format!("{delay}{}", verb.trim_start())),
         None => (None, text.to_owned()),

@@ -243,6 +243,9 @@ fn segment_line(segment: &Segment, conversation: &mut Conversation, theme: &Them
     } else {
         format!("  <{}>", options.join(", "))
     };
+    if segment.is_injected() {
+        fields += "  made by hand";
+    }
     let text = format!(
         "  {}  {}  {fields}{}",
         theme.paint(role, &direction),

@@ -308,6 +308,7 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
             len: payload.len() as u32,
             payload: payload.as_bytes().to_vec(),
             checksum: Checksum::Offloaded,
+            origin: crate::tcp::Origin::Kernel,
         })
     };
     let started = |step, at| Entry::ActionStarted { step, at };
@@ -365,8 +366,8 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
         ),
         Entry::Settled {
             step: 2,
-            client: State::Established,
-            server: State::Established,
+            client: Some(State::Established),
+            server: Some(State::Established),
         },
         started(3, 400_000),
         ended(3, 1_250_000_000, failed),

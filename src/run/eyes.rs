@@ -1,5 +1,6 @@
 //! What the run sees: captured frames become segments, go into the log, and are held against the expectations at once.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -7,13 +8,14 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::clock::Clock;
+use super::forge::Forge;
 use super::log::Log;
 use super::{CaptureStats, Entry, RunError, Stall};
 use crate::bench;
 use crate::capture::{Decoded, Frame, LinkType, Live, TcpFrame, decode};
 use crate::matcher::{Matcher, Push};
 use crate::scenario::Scenario;
-use crate::tcp::{Flags, Party, Segment};
+use crate::tcp::{Flags, Origin, Party, Segment};
 
 /// What a look at the capture brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,14 @@ pub(super) struct Eyes {
     pub(super) frames: Vec<Frame>,
     pub(super) segments: usize,
     pub(super) stall: Stall,
-    /// Whether the server has sent a SYN: it then has a connection, not only a listener.
+    /// What the lab has sent itself and the capture has not shown yet.
+    injected: VecDeque<(TcpFrame, Origin)>,
+    /// What a segment made by hand must know about the conversation.
+    pub(super) forge: Forge,
+    /// Whether the server has sent a SYN, and whether more than a RST followed: it then has a connection, not only a
+    /// listener.
     pub(super) server_answered: bool,
+    pub(super) server_connected: bool,
 }
 
 impl Eyes {
@@ -62,7 +70,10 @@ impl Eyes {
             frames: Vec::new(),
             segments: 0,
             stall: Stall::default(),
+            injected: VecDeque::new(),
+            forge: Forge::new(&scenario.settings),
             server_answered: false,
+            server_connected: false,
         })
     }
 
@@ -92,7 +103,11 @@ impl Eyes {
             let segment = self.segment(*tcp, frame.realtime);
             self.frames.push(frame);
             self.segments += 1;
-            self.server_answered |= segment.from == Party::Server && segment.flags.contains(Flags::SYN);
+            self.forge.see(&segment);
+            self.server_connected |=
+                self.server_answered && !segment.flags.intersects(Flags::SYN | Flags::RST) && segment.is_intact();
+            self.server_answered |=
+                segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected();
             if self.matcher.push(&segment) == Push::Rejected {
                 look = Look::Unexpected;
             } else if look == Look::Nothing {
@@ -128,7 +143,15 @@ impl Eyes {
         frames
     }
 
-    fn segment(&self, frame: TcpFrame, realtime: u64) -> Segment {
+    /// Takes note that the lab itself is about to send this frame: the capture's next one that is equal to it is this one.
+    pub(super) fn note_injected(&mut self, frame: TcpFrame, origin: Origin) {
+        self.injected.push_back((frame, origin));
+    }
+
+    fn segment(&mut self, frame: TcpFrame, realtime: u64) -> Segment {
+        let is_own = self.injected.front().is_some_and(|(sent, _)| *sent == frame);
+        let own = if is_own { self.injected.pop_front() } else { None };
+        let origin = own.map_or(Origin::Kernel, |(_, origin)| origin);
         let party = |address: SocketAddr| {
             if address == self.server {
                 Party::Server
@@ -137,6 +160,9 @@ impl Eyes {
             }
         };
         let (from, to) = (party(frame.source), party(frame.destination));
-        frame.into_segment(self.clock.since_start(realtime), from, to)
+        Segment {
+            origin,
+            ..frame.into_segment(self.clock.since_start(realtime), from, to)
+        }
     }
 }

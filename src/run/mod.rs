@@ -6,6 +6,7 @@
 mod clock;
 pub mod event;
 mod eyes;
+mod forge;
 mod interrupt;
 mod log;
 mod play;
@@ -24,9 +25,9 @@ use self::eyes::Eyes;
 use self::log::Log;
 use self::play::Play;
 use crate::bench::{Bench, BenchError, BenchSettings};
-use crate::capture::{CaptureError, Frame, Live};
+use crate::capture::{CaptureError, EncodeError, Frame, Live};
 pub use crate::endpoint::ActionResult;
-use crate::scenario::{Scenario, Settings};
+use crate::scenario::{Scenario, Settings, Verb};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 
@@ -74,6 +75,12 @@ pub enum RunError {
         /// What is missing, as a clause.
         what: String,
     },
+    /// A segment cannot be put into a packet.
+    #[error("a segment made by hand cannot be sent: {0}")]
+    Encode(#[from] EncodeError),
+    /// A packet that the lab made cannot be decoded by itself.
+    #[error("a segment made by hand could not be decoded again, which is a defect of tcplab")]
+    Undecodable,
     /// A defect of the lab.
     #[error("the run panicked, which is a defect of tcplab: {0}")]
     Panicked(String),
@@ -142,6 +149,7 @@ fn on_bench(
             offloads: scenario.settings.offloads,
             sysctls: scenario.settings.sysctls.clone(),
             route: scenario.settings.route,
+            fake: scenario.settings.peer,
         })
         .map_err(|error| match error {
             BenchError::Unsupported(what) => RunError::Unsupported { what },
@@ -150,6 +158,12 @@ fn on_bench(
         Mode::Host if scenario.settings.need_a_bench() => {
             return Err(RunError::Unsupported {
                 what: "the scenario changes settings, which is not done on the host's own loopback".to_owned(),
+            });
+        }
+        Mode::Host if makes_segments(scenario) => {
+            return Err(RunError::Unsupported {
+                what: "the scenario sends segments made by hand, which is not done on the host's own loopback"
+                    .to_owned(),
             });
         }
         Mode::Host => Bench::host(family, options.port)?,
@@ -199,6 +213,10 @@ fn on_bench(
             frames: play.close_capture(),
         })
     }))
+}
+
+fn makes_segments(scenario: &Scenario) -> bool {
+    scenario.steps().any(|step| matches!(step.action.verb, Verb::Peer(_)))
 }
 
 /// `uname -r`.

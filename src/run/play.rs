@@ -20,10 +20,10 @@ use super::eyes::{Eyes, Look};
 use super::log::Log;
 use super::{ActionResult, Ending, Entry, Interrupt, RunError, SocketReport};
 use crate::bench::{Bench, SocketInfo, Timer};
-use crate::capture::Frame;
+use crate::capture::{Decoded, Frame, LinkType, decode};
 use crate::endpoint::Endpoint;
 use crate::matcher;
-use crate::scenario::{Scenario, Step, Verb};
+use crate::scenario::{Injection, Scenario, Step, Verb};
 use crate::tcp::{Party, State};
 
 /// How often the kernel is asked again while a scenario waits for a state or for silence.
@@ -41,6 +41,8 @@ pub(super) struct Play<'a> {
     server: Rc<Endpoint>,
     /// The client's address once it has a socket; it stays known when the socket is closed.
     client_address: Option<SocketAddr>,
+    /// What the client binds to.
+    client_start: SocketAddr,
     /// Whether the client connects to itself: then there is no other end.
     to_self: bool,
     /// Whether the server's end of the connection was ever seen, on the wire or by the kernel.
@@ -97,7 +99,8 @@ impl<'a> Play<'a> {
             sockets: Vec::new(),
             client: Rc::new(Endpoint::new(Party::Client, client, server)),
             server: Rc::new(Endpoint::new(Party::Server, server, client)),
-            client_address: None,
+            client_address: (scenario.settings.peer == Some(Party::Client)).then_some(client),
+            client_start: client,
             to_self: scenario
                 .steps()
                 .any(|step| matches!(step.action.verb, Verb::Connect { to_self: true })),
@@ -166,11 +169,14 @@ impl<'a> Play<'a> {
         self.log.add(Entry::ActionStarted { step: number, at: now });
         self.eyes.matcher.begin(number, now);
         let deadline = Instant::now() + self.scenario.settings.deadline;
-        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait);
-        if on_socket {
+        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait | Verb::Peer(_));
+        let mut over = action.background;
+        if let Verb::Peer(injection) = &action.verb {
+            self.inject(number, injection)?;
+            over = true;
+        } else if on_socket {
             self.start(number, action.party, &action.verb);
         }
-        let mut over = action.background;
         let before = self.eyes.segments;
         self.begin_exploring();
         loop {
@@ -223,7 +229,7 @@ impl<'a> Play<'a> {
                 Wake::Interrupted => return Ok(Some(Ending::Interrupted)),
             }
         }
-        let (client, server) = (self.state(Party::Client)?, self.state(Party::Server)?);
+        let (client, server) = (self.asked_state(Party::Client)?, self.asked_state(Party::Server)?);
         self.log.add(Entry::Settled {
             step: number,
             client,
@@ -284,6 +290,46 @@ impl<'a> Play<'a> {
                 Wake::Interrupted => return Ok(Some(Ending::Interrupted)),
             }
         }
+    }
+
+    /// Makes a segment and sends it.
+    fn inject(&mut self, step: usize, injection: &Injection) -> Result<(), RunError> {
+        let (from, to) = (injection.segment.from, injection.segment.to);
+        let addresses = (self.address(from), self.address(to));
+        let (frame, origin) = self.eyes.forge.make(injection, addresses);
+        let packet = frame.encode()?;
+        let destination = frame.destination;
+        // Padded options are decoded with an end mark: what the capture will show is what the packet decodes to.
+        let Decoded::Tcp(frame) = decode(
+            LinkType::RawIp,
+            &packet,
+            u32::try_from(packet.len()).unwrap_or(u32::MAX),
+        ) else {
+            return Err(RunError::Undecodable);
+        };
+        self.eyes.note_injected(*frame, origin);
+        self.bench.inject(&packet, destination)?;
+        self.log.add(Entry::ActionEnded {
+            step,
+            at: self.clock.now(),
+            result: ActionResult::done(),
+        });
+        Ok(())
+    }
+
+    fn address(&self, party: Party) -> SocketAddr {
+        match party {
+            Party::Server => self.bench.server_address(),
+            Party::Client => self.client_address.unwrap_or(self.client_start),
+        }
+    }
+
+    /// The state that the kernel reports; `None` for an end that it knows nothing of.
+    fn asked_state(&mut self, party: Party) -> Result<Option<State>, RunError> {
+        if self.scenario.settings.peer == Some(party) {
+            return Ok(None);
+        }
+        self.state(party).map(Some)
     }
 
     fn start(&mut self, step: usize, party: Party, verb: &Verb) {
@@ -381,7 +427,9 @@ impl<'a> Play<'a> {
     /// What the kernel reports for one end: its connection, or the listener while there was no connection yet.
     fn state(&mut self, party: Party) -> Result<State, RunError> {
         let info = self.lookup(party)?;
-        self.accepted |= party == Party::Server && (info.is_some() || self.eyes.server_answered);
+        // A connection that never got beyond SYN-RECEIVED leaves its listener as it was (RFC 9293, section 3.10.7.4).
+        let connected = info.as_ref().is_some_and(|info| info.state != State::SynReceived);
+        self.accepted |= party == Party::Server && (connected || self.eyes.server_connected);
         Ok(match info {
             Some(info) => info.state,
             None if party == Party::Server

@@ -100,10 +100,11 @@ pub enum Entry {
     Settled {
         /// The step's number, from 0.
         step: usize,
-        /// The client's end; [`State::Closed`] when the kernel knows no such socket.
-        client: State,
-        /// The server's end of the connection, or its listener while there is no connection.
-        server: State,
+        /// The client's end; [`State::Closed`] when the kernel knows no such socket, `None` when it was not asked because
+        /// this end has no socket.
+        client: Option<State>,
+        /// The server's end of the connection, or its listener while there is no connection; `None` as for the client.
+        server: Option<State>,
     },
 }
 

@@ -13,8 +13,9 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list, nearest, quote};
 use super::settings::BENCH_KEYS;
 use super::timeline;
-use super::{Deviation, Finding, Scenario, Settings, Span};
+use super::{Deviation, Finding, Injection, Scenario, Settings, Span, Verb};
 use crate::rfc9293;
+use crate::tcp::Flags;
 
 /// The largest scenario file that is read, bytes.
 pub(super) const MAX_FILE: usize = 1 << 20;
@@ -147,6 +148,9 @@ impl Reader<'_> {
                 }
             }
         }
+        if let Some(phases) = &phases {
+            self.fake_end(&settings, phases);
+        }
         Some(Scenario {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -160,6 +164,34 @@ impl Reader<'_> {
             settings,
             phases: phases?,
         })
+    }
+
+    /// An end that is played by hand has no socket that could act.
+    fn fake_end(&mut self, settings: &Settings, phases: &[super::Phase]) {
+        let Some(fake) = settings.peer else { return };
+        let mut opened = false;
+        for action in phases.iter().flat_map(|phase| &phase.steps).map(|step| &step.action) {
+            if action.party != fake {
+                continue;
+            }
+            let Verb::Peer(Injection { segment, .. }) = &action.verb else {
+                let message = format!("expected no action of the {fake}, which is played by `peer send` lines");
+                let (from, to) = (fake.letter(), fake.peer().letter());
+                let diagnostic = Diagnostic::new(action.span.clone(), message, format!("the {fake} has no socket"))
+                    .help(format!("write `peer send {from} > {to} …`, or delete `bench.peer`"));
+                self.diagnostics.push(diagnostic);
+                continue;
+            };
+            let is_syn = segment.flags.is_some_and(|flags| flags.contains(Flags::SYN));
+            if is_syn && !opened && segment.seq.is_some_and(|seq| seq != 0) {
+                let message = format!("expected number 0 for the first SYN of the {fake}");
+                let label = "numbers count from this SYN";
+                let help = "leave `seq` out; the number itself is chosen by `bench.isn`";
+                self.diagnostics
+                    .push(Diagnostic::new(segment.span.clone(), message, label).help(help));
+            }
+            opened |= is_syn;
+        }
     }
 
     pub(super) fn unknown_key(&mut self, (key, span): &Key, known: &[&str], tables: &[(&str, &[&str])]) {

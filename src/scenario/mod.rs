@@ -22,8 +22,9 @@ pub use file::parse;
 pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
-    Action, Address, Count, Deviation, Expect, Family, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Phase,
-    RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, SysctlValue,
+    Action, Address, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome,
+    Payload, Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step,
+    SysctlValue,
     Timing, Verb, Want,
 };
 pub use schema::schema;

@@ -72,13 +72,17 @@ pub struct Settings {
     pub sysctls: Vec<SysctlValue>,
     /// Metrics of the local routes.
     pub route: RouteMetrics,
+    /// The end that has no kernel socket: everything that it sends is a `peer send` line.
+    pub peer: Option<Party>,
+    /// The initial sequence number of that end: what its number 0 stands for.
+    pub isn: u32,
 }
 
 impl Settings {
     /// Whether the scenario is about settings that only a private bench can have.
     pub fn need_a_bench(&self) -> bool {
         let default = Settings::default();
-        self.mtu != default.mtu || !self.sysctls.is_empty() || self.route != default.route
+        self.mtu != default.mtu || !self.sysctls.is_empty() || self.route != default.route || self.peer.is_some()
     }
 }
 
@@ -125,6 +129,8 @@ impl Default for Settings {
             offloads: false,
             sysctls: Vec::new(),
             route: RouteMetrics::default(),
+            peer: None,
+            isn: 1_000_000,
         }
     }
 }
@@ -252,6 +258,17 @@ pub enum Verb {
     State(State),
     /// `wait`: until all background actions of the party have ended.
     Wait,
+    /// `peer send C > S RST seq 13`: the lab sends this segment in the name of its sender.
+    Peer(Injection),
+}
+
+/// A segment that the lab makes and sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injection {
+    /// The segment; what it does not name has a default. It stands for one segment and has no time.
+    pub segment: SegmentPattern,
+    /// `bad checksum`: the checksum is wrong.
+    pub bad_checksum: bool,
 }
 
 impl Verb {
@@ -274,6 +291,7 @@ impl Verb {
             Verb::Get(..) => "get",
             Verb::State(_) => "state",
             Verb::Wait => "wait",
+            Verb::Peer(_) => "peer send",
         }
     }
 }
@@ -291,6 +309,31 @@ impl Address {
     /// The address, with what it leaves open taken from `usual`.
     pub fn or(self, usual: SocketAddr) -> SocketAddr {
         SocketAddr::new(self.ip.unwrap_or(usual.ip()), self.port.unwrap_or(usual.port()))
+    }
+}
+
+impl Injection {
+    /// The window of a segment whose line does not name one.
+    pub const WINDOW: u16 = 64_240;
+
+    /// The segment with a value for every field: what is sent.
+    pub fn complete(&self) -> SegmentPattern {
+        let mut segment = self.segment.clone();
+        let payload = segment.payload.get_or_insert_default();
+        segment.len = u32::try_from(payload.bytes.len()).ok();
+        segment.flags.get_or_insert_default();
+        segment.seq.get_or_insert(0);
+        segment.window.get_or_insert(Injection::WINDOW);
+        segment.urgent.get_or_insert(0);
+        let options = segment.options.get_or_insert_with(|| OptionsPattern {
+            items: Vec::new(),
+            open: false,
+        });
+        // The list is filled up with zeros, of which the first one ends it.
+        if options.items.iter().map(OptionPattern::len).sum::<usize>() % 4 != 0 {
+            options.items.push(OptionPattern::End);
+        }
+        segment
     }
 }
 
@@ -506,6 +549,21 @@ pub enum OptionPattern {
     FastOpen,
     /// `kind 99`.
     Unknown(u8),
+}
+
+impl OptionPattern {
+    /// How many bytes the option takes in the header when it holds what the pattern says and nothing else.
+    #[expect(clippy::len_without_is_empty, reason = "no option is empty")]
+    pub fn len(&self) -> usize {
+        match self {
+            OptionPattern::End | OptionPattern::Nop => 1,
+            OptionPattern::Mss(_) => 4,
+            OptionPattern::WindowScale(_) => 3,
+            OptionPattern::SackPermitted | OptionPattern::FastOpen | OptionPattern::Unknown(_) => 2,
+            OptionPattern::Sack(blocks) => 2 + 8 * blocks.as_ref().map_or(0, Vec::len),
+            OptionPattern::Timestamps => 10,
+        }
+    }
 }
 
 /// When a segment must come, measured from `Scope`.

@@ -9,8 +9,9 @@ use super::diagnostic::{Diagnostic, did_you_mean, nearest, quote};
 use super::file::{Reader, Value};
 use super::timeline::quantity;
 use super::{Family, RouteMetrics, Settings, Span, SysctlValue};
+use crate::tcp::Party;
 
-pub(super) const BENCH_KEYS: [&str; 8] = [
+pub(super) const BENCH_KEYS: [&str; 10] = [
     "family",
     "quickack",
     "deadline",
@@ -19,6 +20,8 @@ pub(super) const BENCH_KEYS: [&str; 8] = [
     "congestion",
     "sysctl",
     "route",
+    "peer",
+    "isn",
 ];
 const ROUTE_KEYS: [&str; 5] = ["initcwnd", "initrwnd", "rto_min", "mtu", "advmss"];
 
@@ -40,6 +43,7 @@ impl Reader<'_> {
         };
         let mut congestion = None;
         let mut mtu = None;
+        let mut isn_span = None;
         for (key, value) in table {
             match &**key.get_ref() {
                 "family" => {
@@ -71,6 +75,13 @@ impl Reader<'_> {
                 "congestion" => congestion = self.sysctl_value("congestion", value).map(|name| (name, value.span())),
                 "sysctl" => self.sysctls(&mut settings.sysctls, "", value),
                 "route" => settings.route = self.route(value),
+                "peer" => settings.peer = self.peer(value),
+                "isn" => {
+                    if let Some(isn) = self.number("isn", value, 0, u32::MAX) {
+                        settings.isn = isn;
+                        isn_span = Some(value.span());
+                    }
+                }
                 name => self.unknown_key(&(name, key.span()), &BENCH_KEYS, &[("bench.route", &ROUTE_KEYS)]),
             }
         }
@@ -82,6 +93,13 @@ impl Reader<'_> {
             let label = "with this the kernel switches IPv6 off";
             self.diagnostics
                 .push(Diagnostic::new(span, message, label).help("RFC 8200, section 5, demands it of every link"));
+        }
+        if let Some(span) = isn_span.filter(|_| settings.peer.is_none()) {
+            let message = "expected `peer` beside `isn`";
+            let label = "the kernel chooses the ISN of its own sockets";
+            let help =
+                "add peer = \"client\" or peer = \"server\": that end then has no socket, and you choose its numbers";
+            self.diagnostics.push(Diagnostic::new(span, message, label).help(help));
         }
         settings.sysctls.sort_by(|a, b| a.name.cmp(&b.name));
         settings
@@ -103,6 +121,23 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Which end is played by `peer send` lines.
+    fn peer(&mut self, value: &Value) -> Option<Party> {
+        let names = Party::ALL.map(Party::name);
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type("peer", value, "\"client\" or \"server\"");
+            return None;
+        };
+        let found = Party::ALL.into_iter().find(|party| party.name() == text);
+        if found.is_none() {
+            let message = "expected \"client\" or \"server\" for `peer`";
+            let label = format!("unknown: {}", quote(text));
+            self.diagnostics
+                .push(Diagnostic::new(value.span(), message, label).help(did_you_mean(text, &names)));
+        }
+        found
     }
 
     pub(super) fn switch(&mut self, key: &str, value: &Value) -> Option<bool> {

@@ -2,7 +2,7 @@
 
 use crate::endpoint::ActionResult;
 use crate::run::{Ending, Entry, Recording, SocketReport};
-use crate::tcp::{Checksum, Flags, Segment, State, TcpOption};
+use crate::tcp::{Checksum, Flags, Origin, Segment, State, TcpOption};
 
 /// A recording that differs from the original in one place.
 #[derive(Debug, Clone)]
@@ -125,6 +125,11 @@ impl Mutants<'_> {
                 segment.len = segment.len.wrapping_add(step)
             });
         }
+        for origin in [Origin::Kernel, Origin::Spoofed, Origin::FakeEnd] {
+            if origin != segment.origin {
+                self.alter("origin", place, number, |segment| segment.origin = origin);
+            }
+        }
         self.alter("window", place, number, |segment| segment.window ^= 1);
         self.alter(urgent, place, number, |segment| segment.urgent ^= 1);
         self.alter("checksum", place, number, |segment| segment.checksum = Checksum::Wrong);
@@ -225,20 +230,21 @@ impl Mutants<'_> {
         }
     }
 
-    fn of_states(&mut self, place: usize, client: State, server: State) {
+    /// The states that the kernel has reported; an end without a socket has none.
+    fn of_states(&mut self, place: usize, client: Option<State>, server: Option<State>) {
         for other in State::ALL {
-            let mut set = |change: String, states: (State, State)| {
+            let mut set = |change: String, states: (Option<State>, Option<State>)| {
                 self.add("state", change, |recording| {
                     if let Entry::Settled { client, server, .. } = &mut recording.entries[place] {
                         (*client, *server) = states;
                     }
                 });
             };
-            if other != client {
-                set(format!("client {client} becomes {other}"), (other, server));
+            if let Some(client) = client.filter(|client| *client != other) {
+                set(format!("client {client} becomes {other}"), (Some(other), server));
             }
-            if other != server {
-                set(format!("server {server} becomes {other}"), (client, other));
+            if let Some(server) = server.filter(|server| *server != other) {
+                set(format!("server {server} becomes {other}"), (client, Some(other)));
             }
         }
     }

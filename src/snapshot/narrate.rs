@@ -349,6 +349,9 @@ fn notes(segment: &Segment) -> String {
     if segment.flags.contains(Flags::URG) {
         notes.push(format!("urgent {}", segment.urgent));
     }
+    if segment.is_injected() {
+        notes.push("made by hand".to_owned());
+    }
     // On loopback a sum that was left to the hardware and a full one are both right; which one it is says nothing.
     if segment.checksum == Checksum::Wrong {
         notes.push("checksum wrong".to_owned());

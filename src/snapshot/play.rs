@@ -151,6 +151,7 @@ pub fn segment(from: Party, flags: Flags, seq: u32, ack: u32, payload: &[u8]) ->
         len: payload.len() as u32,
         payload: payload.to_vec(),
         checksum: Checksum::Offloaded,
+        origin: crate::tcp::Origin::Kernel,
     }
 }
 

@@ -72,6 +72,7 @@ fn segment(numbers: BoxedStrategy<u32>, flags: BoxedStrategy<u16>) -> impl Strat
                 len,
                 payload,
                 checksum: Checksum::Offloaded,
+                origin: crate::tcp::Origin::Kernel,
             },
         )
 }

@@ -22,9 +22,12 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Takes note of the segment (a SYN sets its sender's ISN) and returns its relative numbers.
+    /// Takes note of the segment (a SYN sets its sender's ISN) and returns its relative numbers. A SYN that the lab made
+    /// sets it only where there is none yet: what follows keeps counting from the SYN of the true end, or from the first
+    /// one of a fake end.
     pub fn relate(&mut self, segment: &Segment) -> Relative {
-        if segment.flags.contains(Flags::SYN) {
+        let opens = !segment.is_injected() || self.isn(segment.from).is_none();
+        if segment.flags.contains(Flags::SYN) && opens {
             *self.isn_mut(segment.from) = Some(segment.seq);
         }
         // A closed port answers a segment without ACK with SEQ 0 (section 3.10.7.1), also where an earlier connection had

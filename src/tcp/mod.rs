@@ -30,6 +30,6 @@ pub use lint::{RULES, Rule, Violation, lint};
 pub use option::TcpOption;
 pub use party::Party;
 pub use replay::{Call, Named, Replay, Transitions};
-pub use segment::{Checksum, Nanos, Segment};
+pub use segment::{Checksum, Nanos, Origin, Segment};
 pub use seq::Seq;
 pub use state::State;

@@ -15,7 +15,7 @@ mod transition;
 
 pub use transition::{Named, Transitions};
 
-use super::{Flags, Party, Segment, Seq, State};
+use super::{Flags, Origin, Party, Segment, Seq, State};
 
 /// What an application told TCP to do, as far as it changes a state without a segment on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +50,15 @@ impl Replay {
         self.end(party).call(call);
     }
 
-    /// Takes note of a captured segment, which its sender has sent and its receiver receives.
+    /// Takes note of a captured segment, which its sender has sent and its receiver receives. Of a spoofed one the end in
+    /// whose name it was sent knows nothing; one with a wrong checksum is received by nobody.
     pub fn segment(&mut self, segment: &Segment) {
-        self.sent(segment);
-        self.delivered(segment);
+        if segment.origin != Origin::Spoofed {
+            self.sent(segment);
+        }
+        if segment.is_intact() {
+            self.delivered(segment);
+        }
     }
 
     /// Takes note that a segment was sent: what that says about its sender.

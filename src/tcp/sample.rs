@@ -74,5 +74,6 @@ fn segment(from: Party, flags: &str, seq: Seq, ack: Seq, payload: &[u8]) -> Segm
         len: u32::try_from(payload.len()).expect("a short payload"),
         payload: payload.to_vec(),
         checksum: Checksum::Offloaded,
+        origin: crate::tcp::Origin::Kernel,
     }
 }

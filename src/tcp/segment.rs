@@ -24,6 +24,19 @@ pub enum Checksum {
     Unknown,
 }
 
+/// Who made a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The kernel, for one of its sockets.
+    #[default]
+    Kernel,
+    /// The lab, in the name of an end that knows nothing of it: a third party, or a ghost of an earlier connection.
+    Spoofed,
+    /// The lab, for an end that has no kernel socket: all that this end sends is made by hand.
+    FakeEnd,
+}
+
 /// One TCP segment as it was on the wire, with absolute numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Segment {
@@ -52,6 +65,9 @@ pub struct Segment {
     pub payload: Vec<u8>,
     /// The checksum field.
     pub checksum: Checksum,
+    /// Who made it, by the lab's own log of what it sent.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 impl Segment {
@@ -61,6 +77,16 @@ impl Segment {
         self.len
             .wrapping_add(u32::from(self.flags.contains(Flags::SYN)))
             .wrapping_add(u32::from(self.flags.contains(Flags::FIN)))
+    }
+
+    /// Whether the lab made the segment, not the kernel.
+    pub fn is_injected(&self) -> bool {
+        self.origin != Origin::Kernel
+    }
+
+    /// Whether its receiver takes notice of it: one that the lab made with a wrong checksum is dropped in silence (MUST-3).
+    pub fn is_intact(&self) -> bool {
+        !(self.is_injected() && self.checksum == Checksum::Wrong)
     }
 
     /// The number after the last one that the segment occupies: what a receiver acknowledges.

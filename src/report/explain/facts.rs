@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::run::{ActionResult, Entry, Recording};
 use crate::scenario::{Scenario, Step, Verb};
-use crate::tcp::{Call, Conversation, Flags, Party, Relative, Replay, Segment, Seq, State, TcpOption};
+use crate::tcp::{Call, Conversation, Flags, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption};
 
 /// One segment with what came before it.
 pub(super) struct Facts<'a> {
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
         let after = Party::ALL.map(|party| self.replay.state(party));
         let step = self.step.and_then(|step| self.scenario_steps.get(step).copied());
         let result = self.step.and_then(|step| self.results.get(&step).copied());
-        if syn && self.ends[from].initial != Some(segment.seq) {
+        if syn && segment.origin != Origin::Spoofed && self.ends[from].initial != Some(segment.seq) {
             self.ends[to].acknowledged = None;
             self.ends[from].open_anew(segment);
         }

@@ -2,12 +2,14 @@
 
 use super::facts::{Acknowledged, Facts, Sent, slot};
 use crate::scenario::{Family, Verb};
-use crate::tcp::{Flags, Party, Segment, State, TcpOption};
+use crate::tcp::{Flags, Origin, Party, Segment, State, TcpOption};
 
 /// What the segment does and why its numbers are these.
 pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
     let flags = facts.segment.flags;
-    if flags.contains(Flags::RST) {
+    if facts.segment.is_injected() {
+        by_hand(facts)
+    } else if flags.contains(Flags::RST) {
         reset(facts)
     } else if let Some(first) = facts.again {
         repeated(facts, first)
@@ -22,6 +24,59 @@ pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
     } else {
         repeated_acknowledgment(facts)
     }
+}
+
+/// A segment that the lab has made: in whose name, and what its receiver makes of it.
+fn by_hand(facts: &Facts<'_>) -> String {
+    let Facts { segment, relative, .. } = facts;
+    let (from, to) = (segment.from, segment.to);
+    let made = match segment.origin {
+        Origin::FakeEnd => format!("Made by hand: the {from} has no kernel socket in this scenario."),
+        _ => format!("Made by hand: the {from} itself has not sent this and knows nothing of it."),
+    };
+    let (before, after) = (facts.before[slot(to)], facts.after[slot(to)]);
+    let seq = relative.seq;
+    let flags = segment.flags;
+    let effect = if !segment.is_intact() {
+        format!("Its checksum is wrong, so the {to} drops it in silence (RFC 9293 section 3.1, MUST-3).")
+    } else if flags.contains(Flags::RST) && before != after {
+        format!(
+            "SEQ {seq} is exactly the number that the {to} expects, so it believes the RST and goes from {before} to {after} \
+             (RFC 9293 section 3.10.7.4)."
+        )
+    } else if flags.contains(Flags::RST) && matches!(before, State::Closed | State::Listen) {
+        "There is no connection that it could end, and a RST is never answered (RFC 9293 section 3.10.7).".to_owned()
+    } else if flags.contains(Flags::RST) {
+        format!("SEQ {seq} is not the number that the {to} expects, so the RST ends nothing (RFC 5961 section 3.2).")
+    } else if before != after {
+        format!("The {to} goes from {before} to {after} (RFC 9293 section 3.10.7).")
+    } else if flags.contains(Flags::SYN) && !matches!(before, State::Closed | State::Listen) {
+        format!("The {to} has a connection already: whatever its number, the SYN opens nothing (RFC 5961 section 4.2).")
+    } else {
+        return made;
+    };
+    format!("{made} {effect}")
+}
+
+/// An empty ACK that answers a segment made by hand.
+fn challenge(facts: &Facts<'_>) -> Option<String> {
+    let heard = facts.heard.filter(|heard| heard.segment.is_injected())?;
+    let (from, ack) = (facts.segment.from, facts.relative.ack?);
+    let (number, flags) = (heard.number, heard.segment.flags);
+    let (what, section) = if flags.contains(Flags::RST) {
+        (
+            format!("the RST of segment {number} is not exactly the next number"),
+            "3.2",
+        )
+    } else if flags.contains(Flags::SYN) {
+        (format!("the SYN of segment {number} comes into a connection"), "4.2")
+    } else {
+        return None;
+    };
+    Some(format!(
+        "A challenge ACK: {what}, so the {from} only says that it expects number {ack}. A peer that has really lost its \
+         connection answers with a RST of this number, and that one counts (RFC 5961 section {section})."
+    ))
 }
 
 fn state(facts: &Facts<'_>, party: Party) -> State {
@@ -305,6 +360,9 @@ fn repeated_acknowledgment(facts: &Facts<'_>) -> String {
     let Facts { segment, relative, .. } = facts;
     let (from, to) = (segment.from, segment.to);
     let ack = relative.ack.unwrap_or_default();
+    if let Some(challenge) = challenge(facts) {
+        return challenge;
+    }
     let (window, changed) = facts.window;
     if facts.probe {
         let probe = format!(

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{expectations, play, step};
 use crate::scenario::{
-    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
+    Action, Address, Count, Expect, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
     ShutdownHow, SocketOption, Timing, Verb, Want, errno_name,
 };
 use crate::tcp::{Flags, Party, State};
@@ -234,6 +234,36 @@ fn bare(expect: Expect) -> Expect {
     }
 }
 
+/// A segment line with values for all that the lab must know to send it.
+fn injection() -> impl Strategy<Value = Injection> {
+    (segment(), any::<bool>()).prop_filter_map("an option without a value", |(expect, bad_checksum)| {
+        let Expect::Segment(mut segment) = expect else {
+            return None;
+        };
+        segment.count = Count::ONE;
+        segment.timing = None;
+        segment.len = None;
+        segment.payload = segment.payload.filter(|payload| payload.bytes.len() <= 1460);
+        let flags = segment.flags.unwrap_or(Flags::SYN);
+        segment.flags = Some(flags);
+        segment.ack = flags.contains(Flags::ACK).then(|| segment.ack.unwrap_or(1));
+        if let Some(options) = &mut segment.options {
+            options.open = false;
+            options.items.truncate(2);
+            let lacks_value = |option: &OptionPattern| {
+                matches!(
+                    option,
+                    OptionPattern::Mss(None) | OptionPattern::WindowScale(None) | OptionPattern::Sack(_)
+                )
+            };
+            if options.items.iter().any(lacks_value) {
+                return None;
+            }
+        }
+        Some(Injection { segment, bad_checksum })
+    })
+}
+
 /// The last action of the timeline, without its places.
 fn last_action(timeline: &str) -> Action {
     let scenario = play(timeline).unwrap_or_else(|diagnostics| panic!("{timeline}\n{diagnostics}"));
@@ -253,6 +283,17 @@ proptest! {
         let text = action.to_string();
         let prelude = "client connect -> EPIPE &\nserver recv 1 -> EPIPE &\n";
         prop_assert_eq!(last_action(&format!("{prelude}{text}")), action);
+    }
+
+    #[test]
+    fn a_printed_segment_made_by_hand_means_the_same(injection in injection()) {
+        let verb = Verb::Peer(injection.clone());
+        let mut action = last_action(&verb.to_string());
+        prop_assert_eq!(action.party, injection.segment.from);
+        if let Verb::Peer(parsed) = &mut action.verb {
+            parsed.segment.span = 0..0;
+        }
+        prop_assert_eq!(action.verb, verb);
     }
 
     #[test]

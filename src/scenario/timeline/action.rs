@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::errno;
+use super::injection;
 use super::payload::{self, FORMS, Payloads};
 use super::quantity;
 use super::token::{Kind, Line};
@@ -54,6 +55,10 @@ type Head = (Option<std::time::Duration>, Party, Verb);
 
 fn head(line: &mut Line, payloads: &mut Payloads) -> Result<Head, Diagnostic> {
     let delay = delay(line)?;
+    if line.eat("peer") {
+        let injection = injection::parse(line, payloads)?;
+        return Ok((delay, injection.segment.from, Verb::Peer(injection)));
+    }
     let party = party(line)?;
     let verb = verb(line, party, payloads)?;
     match line.peek().map(|token| &token.kind) {
@@ -78,10 +83,10 @@ fn delay(line: &mut Line) -> Result<Option<std::time::Duration>, Diagnostic> {
 }
 
 fn party(line: &mut Line) -> Result<Party, Diagnostic> {
-    let names = Party::ALL.map(Party::name);
+    let names = ["client", "server", "peer"];
     let found = Party::ALL.into_iter().find(|party| line.eat(party.name()));
     found.ok_or_else(|| {
-        line.unexpected("expected `client` or `server`")
+        line.unexpected("expected `client`, `server` or `peer`")
             .help(did_you_mean(line.peek_str(), &names))
     })
 }

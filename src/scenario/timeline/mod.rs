@@ -5,6 +5,7 @@
 
 mod action;
 mod errno;
+mod injection;
 mod layout;
 mod options;
 mod order;
@@ -110,7 +111,7 @@ impl Parser<'_> {
                 let expect = segment::parse(line, &mut self.payloads, diagnostics);
                 self.expect(expect, span, diagnostics);
             }
-            _ if first.starts_with('+') || is_party(first) => self.action(line, span, diagnostics),
+            _ if first.starts_with('+') || first == "peer" || is_party(first) => self.action(line, span, diagnostics),
             _ => self.unknown(line, span, diagnostics),
         }
     }
@@ -118,7 +119,7 @@ impl Parser<'_> {
     fn unknown(&mut self, line: &Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
         let word = line.peek_str();
         let (place, help) = match word {
-            "wire" | "peer" => (line.here(), "the actors are `client` and `server`".to_owned()),
+            "wire" => (line.here(), "the actors are `client`, `server` and `peer`".to_owned()),
             "or" => (line.here(), "alternatives are separated by a line `} or {`".to_owned()),
             "=" => (line.here(), "a phase is written `== title ==`".to_owned()),
             _ if matches!(
@@ -133,7 +134,7 @@ impl Parser<'_> {
             }
             _ => (line.here(), segment::line_help(word)),
         };
-        let message = "expected an action (`client …`, `server …`) or a segment (`C > S …`)";
+        let message = "expected an action (`client …`, `server …`, `peer …`) or a segment (`C > S …`)";
         let label = format!("no line begins with {}", quote(word));
         diagnostics.push(Diagnostic::new(place, message, label).help(help));
         // It may have been an action: keep its place.

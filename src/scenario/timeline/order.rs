@@ -72,6 +72,9 @@ impl Play<'_> {
             _ => {}
         }
         self.pending[index] |= action.background;
+        if let Verb::Peer(injection) = &action.verb {
+            self.way(&action.span, injection.segment.from, injection.segment.to);
+        }
     }
 
     /// `close` and `abort` mean the connection, or the listener while there is none.
@@ -119,7 +122,7 @@ impl Play<'_> {
                 self.diagnostics
                     .push(diagnostic.help("an action goes to the background with `&` at the end of its line"));
             }
-            Verb::Bind(_) | Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait => {}
+            Verb::Bind(_) | Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait | Verb::Peer(_) => {}
         }
     }
 

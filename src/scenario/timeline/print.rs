@@ -19,7 +19,11 @@ impl Display for Action {
         if let Some(delay) = self.delay {
             write!(f, "+{} ", duration_text(delay))?;
         }
-        write!(f, "{} {}", self.party, self.verb)?;
+        match &self.verb {
+            // The segment itself says in whose name it is sent.
+            Verb::Peer(_) => write!(f, "{}", self.verb)?,
+            verb => write!(f, "{} {verb}", self.party)?,
+        }
         if self.outcome != Outcome::Success {
             write!(f, " -> {}", self.outcome)?;
         }
@@ -46,6 +50,10 @@ impl Display for Verb {
             Verb::Close { listener: true } => f.write_str(" listener"),
             Verb::Set(option, value) | Verb::Get(option, value) => write!(f, " {option} {value}"),
             Verb::State(state) => write!(f, " {state}"),
+            Verb::Peer(injection) => {
+                write!(f, " {}", injection.segment)?;
+                f.write_str(if injection.bad_checksum { " bad checksum" } else { "" })
+            }
             Verb::Connect { to_self: false }
             | Verb::Echo { bytes: None }
             | Verb::Close { listener: false }

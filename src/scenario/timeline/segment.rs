@@ -26,6 +26,27 @@ pub(super) fn begins(line: &Line) -> bool {
     matches!(line.peek_str(), "C" | "S") || line.nth_str(1) == ">"
 }
 
+/// Reads the parts of one segment that the lab is to make: the same as in a segment line, up to `bad` or the end.
+pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPattern, Diagnostic> {
+    let start = line.here().start;
+    let parties = parties(line)?;
+    let mut reader = Items::new(start..start, parties);
+    let ends = |line: &Line| {
+        let is_ending = line
+            .peek()
+            .is_none_or(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')));
+        is_ending || line.peek_word() == Some("bad")
+    };
+    while !ends(line) {
+        reader.item(line, payloads)?;
+    }
+    if let Some(diagnostic) = reader.contradictions() {
+        return Err(diagnostic);
+    }
+    reader.pattern.span = start..line.previous_end();
+    Ok(reader.pattern)
+}
+
 /// Reads one segment line; `None` if there was a mistake.
 pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut Vec<Diagnostic>) -> Option<Expect> {
     let before = diagnostics.len();
@@ -35,26 +56,7 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut 
         let stream = stream(line, span, parties);
         return stream.map_err(|diagnostic| diagnostics.push(diagnostic)).ok();
     }
-    let mut reader = Items {
-        pattern: SegmentPattern {
-            span,
-            from: parties.0,
-            to: parties.1,
-            count: Count::ONE,
-            flags: None,
-            seq: None,
-            ack: None,
-            len: None,
-            payload: None,
-            window: None,
-            urgent: None,
-            options: None,
-            timing: None,
-        },
-        counted: false,
-        ack_span: None,
-        len_span: None,
-    };
+    let mut reader = Items::new(span, parties);
     while !line.is_done() && diagnostics.len() < before + MAX_MISTAKES {
         if let Err(diagnostic) = reader.item(line, payloads) {
             diagnostics.push(diagnostic);
@@ -136,6 +138,29 @@ struct Items {
 }
 
 impl Items {
+    fn new(span: Span, (from, to): (Party, Party)) -> Items {
+        Items {
+            pattern: SegmentPattern {
+                span,
+                from,
+                to,
+                count: Count::ONE,
+                flags: None,
+                seq: None,
+                ack: None,
+                len: None,
+                payload: None,
+                window: None,
+                urgent: None,
+                options: None,
+                timing: None,
+            },
+            counted: false,
+            ack_span: None,
+            len_span: None,
+        }
+    }
+
     fn item(&mut self, line: &mut Line, payloads: &mut Payloads) -> Result<(), Diagnostic> {
         let start = line.here();
         let pattern = &mut self.pattern;
@@ -420,5 +445,5 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 
 /// The nearest word that can begin a line inside the timeline.
 pub(super) fn line_help(word: &str) -> String {
-    did_you_mean(word, &["client", "server", "C", "S", "any order {", "either {"])
+    did_you_mean(word, &["client", "server", "peer", "C", "S", "any order {", "either {"])
 }

@@ -6,7 +6,7 @@
 //! there are no timestamps to ask. A gap counts only when nothing fills it later.
 
 use super::{ACK_BACK, ACK_SENT, AFTER_FIN, COUNT_ONE, Found, PUSH, RIGHT_EDGE, RST_FOR_RST, SEQUENCE, WINDOW};
-use crate::tcp::{Flags, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Flags, Origin, Party, Segment, Seq, TcpOption};
 
 /// How far behind SND.NXT a number still counts as old; a longer way back is taken for the future.
 const MEMORY: u32 = 1 << 30;
@@ -53,6 +53,13 @@ impl Spaces {
             },
             _ => Heard::Something,
         };
+        if !segment.is_intact() {
+            return;
+        }
+        if segment.origin == Origin::Spoofed {
+            self.spoofed(segment);
+            return;
+        }
         // The numbers of a RST follow those of the segment that it answers, which may come from an older connection.
         if segment.flags.contains(Flags::RST) {
             return;
@@ -79,6 +86,18 @@ impl Spaces {
             {
                 space.offered_by(index, segment, shift, later, found);
             }
+        }
+    }
+
+    /// A segment in the name of an end that did not send it. Its receiver may take it and acknowledge it like that end's
+    /// own, if its numbers are the next ones.
+    fn spoofed(&mut self, segment: &Segment) {
+        if let Some(space) = &mut self.of[slot(segment.from)]
+            && !segment.flags.intersects(Flags::RST | Flags::SYN)
+            && !space.next.is_before(segment.seq)
+            && space.next.is_before(segment.end())
+        {
+            space.next = segment.end();
         }
     }
 

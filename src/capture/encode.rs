@@ -1,0 +1,234 @@
+//! From a segment to an IP packet: the inverse of [`decode`](super::decode()), for segments that the lab makes by hand.
+//!
+//! Nothing is checked: a lab must be able to send what no kernel would.
+
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, TcpHeader};
+use thiserror::Error;
+
+use super::TcpFrame;
+use crate::tcp::{Checksum, Seq, TcpOption};
+
+/// How many routers a packet may pass; as in the bench's profile.
+const HOP_LIMIT: u8 = 64;
+
+/// Why a segment cannot be put into a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EncodeError {
+    /// The options need more room than a TCP header has.
+    #[error("the options take {0} bytes, but a TCP header has room for 40")]
+    Options(usize),
+    /// The segment is too long for an IP packet.
+    #[error("a payload of {0} bytes does not fit into an IP packet")]
+    Payload(usize),
+    /// One address is IPv4, the other IPv6.
+    #[error("the addresses {source_address} and {destination} are of different families")]
+    Families {
+        /// Where the segment claims to come from.
+        source_address: SocketAddr,
+        /// Where it goes.
+        destination: SocketAddr,
+    },
+}
+
+impl TcpFrame {
+    /// The packet from its IP header on. The checksum is right unless the frame says that it is
+    /// [wrong](Checksum::Wrong). Options are followed by zeros up to a multiple of four bytes.
+    ///
+    /// # Errors
+    /// See [`EncodeError`].
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let tcp = self.tcp_header()?;
+        let length = tcp.len() + self.payload.len();
+        let too_long = |_| EncodeError::Payload(self.payload.len());
+        let total = u16::try_from(length).map_err(too_long)?;
+        let (addresses, mut packet) = match (self.source.ip(), self.destination.ip()) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let (source, destination) = (source.octets(), destination.octets());
+                let mut header = Ipv4Header::new(total, HOP_LIMIT, IpNumber::TCP, source, destination)
+                    .map_err(|_| EncodeError::Payload(self.payload.len()))?;
+                header.dont_fragment = true;
+                header.fragment_offset = IpFragOffset::ZERO;
+                header.header_checksum = header.calc_header_checksum();
+                let sum = Sum16BitWords::new().add_4bytes(source).add_4bytes(destination);
+                (sum, header.to_bytes().to_vec())
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let header = Ipv6Header {
+                    traffic_class: 0,
+                    flow_label: Ipv6FlowLabel::ZERO,
+                    payload_length: total,
+                    next_header: IpNumber::TCP,
+                    hop_limit: HOP_LIMIT,
+                    source: source.octets(),
+                    destination: destination.octets(),
+                };
+                let sum = Sum16BitWords::new()
+                    .add_16bytes(header.source)
+                    .add_16bytes(header.destination);
+                (sum, header.to_bytes().to_vec())
+            }
+            _ => {
+                return Err(EncodeError::Families {
+                    source_address: self.source,
+                    destination: self.destination,
+                });
+            }
+        };
+        let start = packet.len();
+        packet.extend_from_slice(&tcp);
+        packet.extend_from_slice(&self.payload);
+        let checksum = addresses
+            .add_2bytes([0, IpNumber::TCP.0])
+            .add_2bytes(total.to_be_bytes())
+            .add_slice(&packet[start..])
+            .ones_complement()
+            .to_be();
+        // A wrong sum must be neither the right one nor the pseudo-header's alone, which loopback leaves in the field.
+        let checksum = if self.checksum == Checksum::Wrong {
+            checksum ^ 0x5a5a
+        } else {
+            checksum
+        };
+        packet[start + 16..start + 18].copy_from_slice(&checksum.to_be_bytes());
+        Ok(packet)
+    }
+
+    /// The header with options and a checksum of 0.
+    fn tcp_header(&self) -> Result<Vec<u8>, EncodeError> {
+        let mut options: Vec<u8> = self.options.iter().flat_map(option_bytes).collect();
+        options.resize(options.len().next_multiple_of(4), 0);
+        let mut header = TcpHeader::new(self.source.port(), self.destination.port(), self.seq.0, self.window);
+        header.acknowledgment_number = self.ack.0;
+        header.urgent_pointer = self.urgent;
+        header
+            .set_options_raw(&options)
+            .map_err(|_| EncodeError::Options(options.len()))?;
+        let mut bytes = header.to_bytes().to_vec();
+        // All twelve control bits, the reserved ones too.
+        let [high, low] = self.flags.bits().to_be_bytes();
+        bytes[12] = bytes[12] & 0xf0 | high;
+        bytes[13] = low;
+        Ok(bytes)
+    }
+}
+
+fn option_bytes(option: &TcpOption) -> Vec<u8> {
+    let of_kind = |kind: u8, data: &[u8]| {
+        let length = u8::try_from(data.len() + 2).unwrap_or(u8::MAX);
+        [&[kind, length], data].concat()
+    };
+    let pair = |left: Seq, right: Seq| [left.0.to_be_bytes(), right.0.to_be_bytes()].concat();
+    match option {
+        TcpOption::End => vec![0],
+        TcpOption::Nop => vec![1],
+        TcpOption::Mss(size) => of_kind(2, &size.to_be_bytes()),
+        TcpOption::WindowScale(shift) => of_kind(3, &[*shift]),
+        TcpOption::SackPermitted => of_kind(4, &[]),
+        TcpOption::Sack(blocks) => {
+            let edges: Vec<u8> = blocks.iter().flat_map(|(left, right)| pair(*left, *right)).collect();
+            of_kind(5, &edges)
+        }
+        TcpOption::Timestamps { value, echo } => of_kind(8, &pair(Seq(*value), Seq(*echo))),
+        TcpOption::FastOpen(cookie) => of_kind(34, cookie),
+        TcpOption::Unknown { kind, data } => of_kind(*kind, data),
+        TcpOption::Malformed(bytes) => bytes.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Decoded, LinkType, decode};
+    use super::*;
+    use crate::tcp::Flags;
+
+    fn frame() -> impl Strategy<Value = TcpFrame> {
+        let numbers = (any::<u32>(), any::<u32>(), any::<u16>(), any::<u16>(), any::<u16>());
+        let options = prop_oneof![
+            Just(Vec::new()),
+            Just(vec![TcpOption::Mss(1460), TcpOption::Nop, TcpOption::WindowScale(7)]),
+            Just(vec![
+                TcpOption::Nop,
+                TcpOption::Nop,
+                TcpOption::Timestamps { value: 7, echo: 9 }
+            ]),
+            Just(vec![
+                TcpOption::SackPermitted,
+                TcpOption::Unknown {
+                    kind: 99,
+                    data: vec![1, 2]
+                }
+            ]),
+            Just(vec![
+                TcpOption::Nop,
+                TcpOption::Nop,
+                TcpOption::Sack(vec![(Seq(1), Seq(u32::MAX))])
+            ]),
+        ];
+        let payload = prop::collection::vec(any::<u8>(), 0..40);
+        (numbers, options, payload, any::<bool>(), any::<bool>()).prop_map(
+            |((seq, ack, flags, window, urgent), options, payload, v6, wrong)| {
+                let end = |host: u8, port| {
+                    let ip = if v6 {
+                        IpAddr::from([0, 0, 0, 0, 0, 0, 0, host.into()])
+                    } else {
+                        IpAddr::from([192, 0, 2, host])
+                    };
+                    SocketAddr::new(ip, port)
+                };
+                TcpFrame {
+                    source: end(2, 40001),
+                    destination: end(1, 7000),
+                    seq: Seq(seq),
+                    ack: Seq(ack),
+                    flags: Flags::from_bits_truncate(flags),
+                    window,
+                    urgent,
+                    options,
+                    len: payload.len() as u32,
+                    payload,
+                    checksum: if wrong { Checksum::Wrong } else { Checksum::Correct },
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_again(mut frame in frame()) {
+            let bytes = frame.encode().unwrap();
+            let Decoded::Tcp(mut decoded) = decode(LinkType::RawIp, &bytes, bytes.len() as u32) else {
+                panic!("not decoded");
+            };
+            // Padding decodes as the end of the list.
+            for options in [&mut frame.options, &mut decoded.options] {
+                options.retain(|option| *option != TcpOption::End);
+            }
+            prop_assert_eq!(&*decoded, &frame);
+        }
+    }
+
+    #[test]
+    fn options_that_do_not_fit_are_refused() {
+        let options = vec![TcpOption::Timestamps { value: 1, echo: 1 }; 5];
+        let local: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let frame = TcpFrame {
+            source: local,
+            destination: local,
+            seq: Seq(0),
+            ack: Seq(0),
+            flags: Flags::SYN,
+            window: 0,
+            urgent: 0,
+            options,
+            len: 0,
+            payload: Vec::new(),
+            checksum: Checksum::Correct,
+        };
+        assert_eq!(frame.encode(), Err(EncodeError::Options(52)));
+    }
+}

@@ -1,0 +1,114 @@
+//! Segments that the lab makes and sends: `peer send C > S RST seq 13`.
+//!
+//! The parts are those of a segment line. What only an expectation can say (how many, when, other options may follow) is a
+//! mistake here.
+
+use super::payload::Payloads;
+use super::segment;
+use super::token::{Kind, Line};
+use crate::scenario::diagnostic::{Diagnostic, did_you_mean};
+use crate::scenario::{Count, Injection, OptionPattern, SegmentPattern};
+use crate::tcp::Flags;
+
+/// The most payload bytes of a segment that the lab makes: an Ethernet packet without options.
+const MAX_PAYLOAD: usize = 1460;
+/// The most bytes of options that a header holds (RFC 9293, section 3.1).
+const MAX_OPTIONS: usize = 40;
+
+/// Reads what follows `peer`.
+pub(super) fn parse(line: &mut Line, payloads: &mut Payloads) -> Result<Injection, Diagnostic> {
+    if !line.eat("send") {
+        return Err(line
+            .unexpected("expected `send` after `peer`")
+            .help(did_you_mean(line.peek_str(), &["send"])));
+    }
+    let segment = segment::one(line, payloads)?;
+    let bad_checksum = line.eat("bad");
+    if bad_checksum && !line.eat("checksum") {
+        return Err(line
+            .unexpected("expected `checksum` after `bad`")
+            .help("`bad checksum` stands at the end of the line"));
+    }
+    if let Some(Kind::Arrow | Kind::Symbol('&')) = line.peek().map(|token| &token.kind) {
+        return Err(line
+            .unexpected("expected the end of the line after the segment")
+            .help("sending a segment has no outcome but what it causes: list that below the line"));
+    }
+    check(&segment)?;
+    Ok(Injection { segment, bad_checksum })
+}
+
+/// What an expectation may say and a segment that is to be made cannot.
+fn check(segment: &SegmentPattern) -> Result<(), Diagnostic> {
+    let wrong = |message: &str, label: &str, help: &str| {
+        Err(Diagnostic::new(segment.span.clone(), message, label).help(help.to_owned()))
+    };
+    if segment.flags.is_none() {
+        return wrong(
+            "expected the flags of the segment to send",
+            "none are named",
+            "such as `SYN`, `PSH ACK`; a segment without flags is written `none`",
+        );
+    }
+    if segment.count != Count::ONE {
+        return wrong(
+            "expected one segment",
+            "a count",
+            "write a line for each segment to send",
+        );
+    }
+    if segment.timing.is_some() {
+        return wrong(
+            "expected no time in a segment to send",
+            "a time",
+            "to pause, begin the line with `+1s`",
+        );
+    }
+    if segment.flags.is_some_and(|flags| flags.contains(Flags::ACK)) && segment.ack.is_none() {
+        return wrong(
+            "expected `ack N` with the flag `ACK`",
+            "no number",
+            "such as `ACK seq 1 ack 1`",
+        );
+    }
+    let bytes = segment.payload.as_ref().map_or(0, |payload| payload.bytes.len());
+    if segment.len.is_some_and(|len| len as usize != bytes) {
+        return wrong(
+            "expected a payload in place of `len`",
+            "the bytes themselves are needed",
+            "write them, such as `\"abc\"` or `100 of \"x\"`",
+        );
+    }
+    if bytes > MAX_PAYLOAD {
+        return wrong(
+            "expected at most 1460 bytes in a segment to send",
+            "too long for Ethernet",
+            "send several",
+        );
+    }
+    let Some(options) = &segment.options else { return Ok(()) };
+    if options.open {
+        return wrong(
+            "expected no `...` in the options to send",
+            "which others?",
+            "name all of them",
+        );
+    }
+    let lacks_value = options.items.iter().find_map(|option| match option {
+        OptionPattern::Mss(None) => Some("`mss` needs a number here: `mss 1460`"),
+        OptionPattern::WindowScale(None) => Some("`wscale` needs a number here: `wscale 7`"),
+        OptionPattern::Sack(None) => Some("`sack` needs blocks here: `sack 1:13`"),
+        _ => None,
+    });
+    if let Some(help) = lacks_value {
+        return wrong("expected the value of every option to send", "a value is missing", help);
+    }
+    if options.items.iter().map(OptionPattern::len).sum::<usize>() > MAX_OPTIONS {
+        return wrong(
+            "expected at most 40 bytes of options",
+            "the header has no room for more",
+            "leave some out",
+        );
+    }
+    Ok(())
+}
