@@ -100,7 +100,7 @@ impl Endpoint {
                 Ok(handle) => stream::transfer(&handle, verb).await,
                 Err(stop) => stop.into(),
             },
-            Verb::State(_) | Verb::Wait => {
+            Verb::State(_) | Verb::Wait | Verb::Wire(_) => {
                 ActionResult::impossible(format!("`{}` is not an action of a socket", verb.name()))
             }
         }

@@ -11,6 +11,7 @@ mod connection;
 mod counters;
 mod disturbance;
 mod expectation;
+mod faults;
 mod findings;
 mod lints;
 mod payload;
@@ -65,6 +66,17 @@ pub struct Judgement {
     pub checks: Vec<Check>,
     /// Mistakes of the applications, found in this run.
     pub findings: Vec<FoundMistake>,
+}
+
+impl Judgement {
+    /// The verdict on a scenario that this kernel or machine cannot play.
+    pub fn skip(reason: impl Into<String>) -> Judgement {
+        Judgement {
+            verdict: Verdict::Skip,
+            checks: vec![Check::expectation("run", Status::NotChecked, reason)],
+            findings: Vec::new(),
+        }
+    }
 }
 
 /// One thing that was checked.
@@ -147,6 +159,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
         actions::check(scenario, recording),
         expectation::ending(scenario, recording),
     ];
+    checks.extend(faults::check(scenario, recording));
     checks.extend(findings::check(scenario, recording, &findings));
     checks.extend(scenario.deviations.iter().map(|deviation| {
         let detail = format!("Linux deviates, as the scenario says: {}", deviation.reason);

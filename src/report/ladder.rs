@@ -482,6 +482,7 @@ mod tests {
         let segment = segment.prop_map(|((from, to, (client, server)), (seq, ack, len, number), texts)| {
             let (flags, options, payload) = texts;
             Line::Segment(SegmentLine {
+                fate: None,
                 number,
                 from,
                 to,

@@ -6,10 +6,12 @@
 mod clock;
 pub mod event;
 mod eyes;
+mod fate;
 mod interrupt;
 mod log;
 mod play;
 mod recording;
+mod wire;
 
 use std::any::Any;
 use std::io;
@@ -26,7 +28,9 @@ use self::play::Play;
 use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, Frame, Live};
 pub use crate::endpoint::ActionResult;
-use crate::scenario::{Scenario, Settings};
+use self::wire::Wire;
+use crate::scenario::{Scenario, Settings, Verb};
+pub use fate::{Fate, Fates};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 
@@ -60,6 +64,12 @@ pub enum RunError {
     /// The loopback interface speaks a link layer that cannot be decoded.
     #[error("loopback uses link type {0}, which tcplab cannot decode")]
     LinkType(i32),
+    /// The packets on the wire are not those of the capture.
+    #[error("a packet on the wire is not the segment that was captured in its turn: something else sends on the bench")]
+    Wire,
+    /// What the scenario needs is not there on the host's own loopback.
+    #[error("lines of the wire need a private bench: the host's own loopback is not the lab's to disturb. Leave --host out.")]
+    NoWireOnHost,
     /// A system call of the lab's own failed.
     #[error("the lab's own `{call}` failed: {error}")]
     Io {
@@ -80,6 +90,11 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether this kernel or machine cannot play the scenario, which is no fault of either.
+    pub fn is_lack(&self) -> bool {
+        matches!(self, RunError::NoWireOnHost | RunError::Bench(BenchError::NoQueue { .. }))
+    }
+
     fn io(call: &'static str, error: io::Error) -> RunError {
         RunError::Io { call, error }
     }
@@ -134,6 +149,12 @@ fn on_bench(
         }
         Mode::Host => Bench::host(family, options.port)?,
     };
+    let has_wire = scenario.steps().any(|step| matches!(step.action.verb, Verb::Wire(_)));
+    let queue = match (has_wire, options.mode) {
+        (true, Mode::Private) => Some(bench.queue()?),
+        (true, Mode::Host) => return Err(RunError::NoWireOnHost),
+        (false, _) => None,
+    };
     let live = Live::open(bench.capture_filter().as_deref())?;
     let clock = Clock::start();
     let runtime = runtime::Builder::new_current_thread()
@@ -141,7 +162,8 @@ fn on_bench(
         .build()
         .map_err(|error| RunError::io("epoll_create", error))?;
     runtime.block_on(LocalSet::new().run_until(async {
-        let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
+        let wire = queue.map(|queue| Wire::new(queue, clock)).transpose()?;
+        let eyes = Eyes::open(live, clock, bench.server_address(), scenario, wire)?;
         let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(observe));
         let ending = play.play().await?;
         // The last words come before the play drops its sockets, which puts more segments on the wire.

@@ -147,11 +147,20 @@ impl<'a> Play<'a> {
         if matches!(action.verb, Verb::Close { .. } | Verb::Abort) {
             self.report_socket(action.party)?;
         }
+        // What a timer has sent since the last step belongs to that one.
+        if self.eyes.has_wire() && self.settle(number.saturating_sub(1))? == Look::Unexpected {
+            return Ok(Some(Ending::Mismatch {
+                step: number.saturating_sub(1),
+            }));
+        }
         let now = self.clock.now();
         self.log.add(Entry::ActionStarted { step: number, at: now });
         self.eyes.matcher.begin(number, now);
         let deadline = Instant::now() + self.scenario.settings.deadline;
-        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait);
+        if let Verb::Wire(fault) = &action.verb {
+            self.eyes.act(number, fault, &mut self.log)?;
+        }
+        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait | Verb::Wire(_));
         if on_socket {
             self.start(number, action.party, &action.verb);
         }
@@ -174,7 +183,7 @@ impl<'a> Play<'a> {
             if over && self.eyes.matcher.is_satisfied() {
                 match self.settle(number)? {
                     Look::Unexpected => return Ok(Some(Ending::Mismatch { step: number })),
-                    _ if self.eyes.matcher.is_satisfied() => break,
+                    _ if self.eyes.matcher.is_satisfied() && self.eyes.next_due().is_none() => break,
                     _ => {}
                 }
             }
@@ -241,7 +250,7 @@ impl<'a> Play<'a> {
                 return Ok(Some(Ending::Mismatch { step: last }));
             }
             let unquiet = self.unquiet()?;
-            if self.running.is_empty() && unquiet.is_none() {
+            if self.running.is_empty() && unquiet.is_none() && self.eyes.next_due().is_none() {
                 return Ok(None);
             }
             match self.wake(last, deadline, unquiet.is_some()).await? {
@@ -303,6 +312,7 @@ impl<'a> Play<'a> {
                 let state = self.state(party)?;
                 (state == *wanted).then(|| ActionResult::value(state.name().to_owned()))
             }
+            Verb::Wire(_) => Some(ActionResult::done()),
             _ => self
                 .running
                 .iter()
@@ -334,6 +344,7 @@ impl<'a> Play<'a> {
     async fn wake(&mut self, step: usize, deadline: Instant, tick: bool) -> Result<Wake, RunError> {
         let busy = u64::try_from(self.awake_since.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.eyes.note_stall(busy, step);
+        let due = self.eyes.next_due();
         let wake = tokio::select! {
             biased;
             () = self.interrupt.triggered() => Wake::Interrupted,
@@ -342,6 +353,7 @@ impl<'a> Play<'a> {
                 ready?;
                 Wake::Segments
             }
+            () = sleep_until(due.unwrap_or(deadline)), if due.is_some() => Wake::Segments,
             () = sleep(POLL), if tick => Wake::Tick,
             () = sleep_until(deadline) => Wake::Deadline,
         };
@@ -393,6 +405,7 @@ impl<'a> Play<'a> {
             self.sockets.push(SocketReport {
                 party,
                 after_segments,
+                undelivered: self.eyes.undelivered(),
                 state,
                 segs_in: tcp.segs_in,
                 segs_out: tcp.segs_out,

@@ -6,6 +6,7 @@
 //! whatever the ends do is refused.
 
 mod diagnostic;
+mod fault;
 mod file;
 mod library;
 mod model;
@@ -16,6 +17,7 @@ mod timeline;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use fault::{Aim, Fault, How, Which};
 pub use file::parse;
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{

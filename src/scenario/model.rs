@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Fault;
 use crate::tcp::{Flags, Party, State};
 
 /// Bytes of the scenario file: where something was written.
@@ -247,6 +248,8 @@ pub enum Verb {
     State(State),
     /// `wait`: until all background actions of the party have ended.
     Wait,
+    /// A line of the actor `wire`; the action's party is the sender of the segments that it is about.
+    Wire(Fault),
 }
 
 impl Verb {
@@ -268,6 +271,7 @@ impl Verb {
             Verb::Get(..) => "get",
             Verb::State(_) => "state",
             Verb::Wait => "wait",
+            Verb::Wire(fault) => fault.name(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::errno;
 use super::payload::{self, FORMS, Payloads};
 use super::quantity;
 use super::token::{Kind, Line};
+use super::wire;
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
 use crate::scenario::{Action, Outcome, Payload, ShutdownHow, SocketOption, Span, Verb, Want};
 use crate::tcp::{Party, State};
@@ -52,6 +53,14 @@ type Head = (Option<std::time::Duration>, Party, Verb);
 
 fn head(line: &mut Line, payloads: &mut Payloads) -> Result<Head, Diagnostic> {
     let delay = delay(line)?;
+    if line.eat("wire") {
+        let fault = wire::parse(line, payloads)?;
+        let (party, verb) = (fault.sender(), Verb::Wire(fault));
+        return match line.peek().map(|token| &token.kind) {
+            None | Some(Kind::Arrow | Kind::Symbol('&')) => Ok((delay, party, verb)),
+            Some(_) => Err(surplus(line, &verb)),
+        };
+    }
     let party = party(line)?;
     let verb = verb(line, party, payloads)?;
     match line.peek().map(|token| &token.kind) {
@@ -79,7 +88,7 @@ fn party(line: &mut Line) -> Result<Party, Diagnostic> {
     let names = Party::ALL.map(Party::name);
     let found = Party::ALL.into_iter().find(|party| line.eat(party.name()));
     found.ok_or_else(|| {
-        line.unexpected("expected `client` or `server`")
+        line.unexpected("expected `client`, `server` or `wire`")
             .help(did_you_mean(line.peek_str(), &names))
     })
 }
@@ -336,7 +345,7 @@ fn outcome(line: &mut Line, verb: Option<&Verb>) -> Result<Outcome, Diagnostic> 
             .help("such as `-> ECONNREFUSED`; for success leave `->` out"));
     };
     match verb {
-        Some(Verb::State(_) | Verb::Wait) => {
+        Some(Verb::State(_) | Verb::Wait | Verb::Wire(_)) => {
             let name = verb.map_or("", Verb::name);
             return Err(Diagnostic::new(
                 span,

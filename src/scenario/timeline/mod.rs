@@ -12,6 +12,7 @@ mod print;
 pub(super) mod quantity;
 mod segment;
 mod token;
+mod wire;
 
 use std::path::Path;
 
@@ -108,7 +109,7 @@ impl Parser<'_> {
                 let expect = segment::parse(line, &mut self.payloads, diagnostics);
                 self.expect(expect, span, diagnostics);
             }
-            _ if first.starts_with('+') || is_party(first) => self.action(line, span, diagnostics),
+            _ if first.starts_with('+') || is_party(first) || first == "wire" => self.action(line, span, diagnostics),
             _ => self.unknown(line, span, diagnostics),
         }
     }
@@ -116,7 +117,7 @@ impl Parser<'_> {
     fn unknown(&mut self, line: &Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
         let word = line.peek_str();
         let (place, help) = match word {
-            "wire" | "peer" => (line.here(), "the actors are `client` and `server`".to_owned()),
+            "peer" => (line.here(), "the actors are `client`, `server` and `wire`".to_owned()),
             "or" => (line.here(), "alternatives are separated by a line `} or {`".to_owned()),
             "=" => (line.here(), "a phase is written `== title ==`".to_owned()),
             _ if matches!(

@@ -111,7 +111,7 @@ impl Play<'_> {
                 self.diagnostics
                     .push(diagnostic.help("an action goes to the background with `&` at the end of its line"));
             }
-            Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait => {}
+            Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait | Verb::Wire(_) => {}
         }
     }
 
