@@ -68,17 +68,6 @@ pub struct Judgement {
     pub findings: Vec<FoundMistake>,
 }
 
-impl Judgement {
-    /// The verdict on a scenario that this kernel or machine cannot play.
-    pub fn skip(reason: impl Into<String>) -> Judgement {
-        Judgement {
-            verdict: Verdict::Skip,
-            checks: vec![Check::expectation("run", Status::NotChecked, reason)],
-            findings: Vec::new(),
-        }
-    }
-}
-
 /// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {

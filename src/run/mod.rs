@@ -25,10 +25,10 @@ use self::clock::Clock;
 use self::eyes::Eyes;
 use self::log::Log;
 use self::play::Play;
+use self::wire::Wire;
 use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, Frame, Live};
 pub use crate::endpoint::ActionResult;
-use self::wire::Wire;
 use crate::scenario::{Scenario, Settings, Verb};
 pub use fate::{Fate, Fates};
 pub use interrupt::Interrupt;
@@ -67,9 +67,6 @@ pub enum RunError {
     /// The packets on the wire are not those of the capture.
     #[error("a packet on the wire is not the segment that was captured in its turn: something else sends on the bench")]
     Wire,
-    /// What the scenario needs is not there on the host's own loopback.
-    #[error("lines of the wire need a private bench: the host's own loopback is not the lab's to disturb. Leave --host out.")]
-    NoWireOnHost,
     /// A system call of the lab's own failed.
     #[error("the lab's own `{call}` failed: {error}")]
     Io {
@@ -90,11 +87,6 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether this kernel or machine cannot play the scenario, which is no fault of either.
-    pub fn is_lack(&self) -> bool {
-        matches!(self, RunError::NoWireOnHost | RunError::Bench(BenchError::NoQueue { .. }))
-    }
-
     fn io(call: &'static str, error: io::Error) -> RunError {
         RunError::Io { call, error }
     }
@@ -151,8 +143,17 @@ fn on_bench(
     };
     let has_wire = scenario.steps().any(|step| matches!(step.action.verb, Verb::Wire(_)));
     let queue = match (has_wire, options.mode) {
-        (true, Mode::Private) => Some(bench.queue()?),
-        (true, Mode::Host) => return Err(RunError::NoWireOnHost),
+        (true, Mode::Private) => Some(bench.queue().map_err(|error| match error {
+            error @ BenchError::NoQueue { .. } => RunError::Unsupported {
+                what: error.to_string(),
+            },
+            error => error.into(),
+        })?),
+        (true, Mode::Host) => {
+            return Err(RunError::Unsupported {
+                what: "the scenario disturbs the wire, which is not done on the host's own loopback".to_owned(),
+            });
+        }
         (false, _) => None,
     };
     let live = Live::open(bench.capture_filter().as_deref())?;
