@@ -65,7 +65,8 @@ impl Message {
 /// Attributes one after the other: what a nested attribute holds.
 pub(super) fn attributes(list: &[(u16, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    list.iter().for_each(|(kind, value)| attribute(&mut bytes, *kind, value));
+    list.iter()
+        .for_each(|(kind, value)| attribute(&mut bytes, *kind, value));
     bytes
 }
 
@@ -142,7 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let message = Message::new(0x301, ACK, 7, 2, 0).with(1, b"abcde").with_nested(2, &attributes(&[(3, b"x")]));
+        let message = Message::new(0x301, ACK, 7, 2, 0)
+            .with(1, b"abcde")
+            .with_nested(2, &attributes(&[(3, b"x")]));
         let bytes = [message.finish(), Message::new(0x302, 0, 8, 2, 0).finish()].concat();
         let messages = Received::all(&bytes);
         let kinds: Vec<u16> = messages.iter().map(Received::kind).collect();

@@ -85,7 +85,12 @@ impl Queue {
         queue.socket.set_non_blocking(true).map_err(netlink)?;
         install(&queue_expression())
             .or_else(|_| install(&queue_target()))
-            .map_err(|error| ("a rule that sends TCP packets to a queue (nft_queue, or nft_compat with xt_NFQUEUE)", error))?;
+            .map_err(|error| {
+                (
+                    "a rule that sends TCP packets to a queue (nft_queue, or nft_compat with xt_NFQUEUE)",
+                    error,
+                )
+            })?;
         Ok(queue)
     }
 
@@ -143,7 +148,11 @@ impl Queue {
     pub fn copy(&mut self, packet: &Waiting) -> io::Result<()> {
         let destination = SocketAddr::new(self.loopback, 0);
         let protocol = Protocol::from(libc::IPPROTO_RAW);
-        let socket = socket2::Socket::new(Domain::for_address(destination), Type::from(libc::SOCK_RAW), Some(protocol))?;
+        let socket = socket2::Socket::new(
+            Domain::for_address(destination),
+            Type::from(libc::SOCK_RAW),
+            Some(protocol),
+        )?;
         socket.send_to(&packet.bytes, &destination.into()).map(drop)
     }
 
@@ -153,7 +162,12 @@ impl Queue {
     /// # Errors
     /// `InvalidInput` for a packet that has no such byte, or what send(2) reports.
     pub fn corrupt(&mut self, packet: &Waiting, at: usize) -> io::Result<()> {
-        let missing = || io::Error::new(io::ErrorKind::InvalidInput, format!("a segment to be corrupted has no byte {at}"));
+        let missing = || {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a segment to be corrupted has no byte {at}"),
+            )
+        };
         let damaged = damage(&packet.bytes, at).ok_or_else(missing)?;
         self.verdict(packet, NF_ACCEPT, Some(&damaged))
     }
@@ -179,9 +193,17 @@ impl AsFd for Queue {
 }
 
 fn packet(message: &Received<'_>) -> io::Result<Waiting> {
-    let bad = || io::Error::new(io::ErrorKind::InvalidData, "a packet of the queue without number or content");
+    let bad = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a packet of the queue without number or content",
+        )
+    };
     // NFQA_PACKET_HDR begins with the packet's number; NFQA_PAYLOAD.
-    let header = message.attribute(1).and_then(|header| header.first_chunk()).ok_or_else(bad)?;
+    let header = message
+        .attribute(1)
+        .and_then(|header| header.first_chunk())
+        .ok_or_else(bad)?;
     let bytes = message.attribute(10).ok_or_else(bad)?;
     Ok(Waiting {
         id: u32::from_be_bytes(*header),
@@ -225,7 +247,10 @@ fn queue_expression() -> Vec<u8> {
 /// `NFQUEUE --queue-num 0` (xt_NFQUEUE through nft_compat): name, revision, `struct xt_NFQ_info_v3`.
 fn queue_target() -> Vec<u8> {
     let info = [QUEUE.to_ne_bytes(), 1_u16.to_ne_bytes(), [0; 2], [0; 2]].concat();
-    expression("target", &attributes(&[(1, b"NFQUEUE\0"), (2, &3_u32.to_be_bytes()), (3, &info)]))
+    expression(
+        "target",
+        &attributes(&[(1, b"NFQUEUE\0"), (2, &3_u32.to_be_bytes()), (3, &info)]),
+    )
 }
 
 /// One expression of a rule, as an element of its list.
@@ -244,14 +269,26 @@ fn install(action: &[u8]) -> io::Result<()> {
     let protocol = attributes(&[(1, &number(1)), (2, &number(16))]);
     let tcp = attributes(&[(1, &[IpNumber::TCP.0])]);
     let is_tcp = attributes(&[(1, &number(1)), (2, &number(0)), (nested(3), &tcp)]);
-    let rule = [expression("meta", &protocol), expression("cmp", &is_tcp), action.to_vec()].concat();
+    let rule = [
+        expression("meta", &protocol),
+        expression("cmp", &is_tcp),
+        action.to_vec(),
+    ]
+    .concat();
     let batch = |kind, sequence| Message::new(kind, 0, sequence, 0, 10);
     let add = |kind, flags, sequence| Message::new(kind, CREATE | ACK | flags, sequence, INET, 0);
     let messages = [
         batch(NFT_BATCH_BEGIN, 0),
         add(NFT_NEW_TABLE, 0, 1).with(1, name),
-        add(NFT_NEW_CHAIN, 0, 2).with(1, name).with(3, name).with_nested(4, &hook).with(7, b"filter\0"),
-        add(NFT_NEW_RULE, APPEND, 3).with(1, name).with(2, name).with_nested(4, &rule),
+        add(NFT_NEW_CHAIN, 0, 2)
+            .with(1, name)
+            .with(3, name)
+            .with_nested(4, &hook)
+            .with(7, b"filter\0"),
+        add(NFT_NEW_RULE, APPEND, 3)
+            .with(1, name)
+            .with(2, name)
+            .with_nested(4, &rule),
         batch(NFT_BATCH_END, 4),
     ];
     let socket = open()?;

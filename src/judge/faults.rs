@@ -88,11 +88,18 @@ fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Faul
         }
     }
     if let Some((step, ..)) = delayed.first().filter(|_| recording.ending == Ending::Completed) {
-        return Some(format!("{} delayed a segment that never arrived", line(scenario, *step)));
+        return Some(format!(
+            "{} delayed a segment that never arrived",
+            line(scenario, *step)
+        ));
     }
     // A run that was cut short may have captured more than it had decided about.
     let complete = recording.ending == Ending::Completed;
-    let length = if complete { declared.len().max(recorded.len()) } else { recorded.len() };
+    let length = if complete {
+        declared.len().max(recorded.len())
+    } else {
+        recorded.len()
+    };
     (0..length).find_map(|at| {
         let (says, did) = (declared.get(at), recorded.get(at));
         (says != did).then(|| difference(scenario, recording, says, did))
@@ -103,7 +110,12 @@ fn difference(scenario: &Scenario, recording: &Recording, says: Option<&Event>, 
     let event = |(step, index, fate): &Event| {
         let segment: Option<&Segment> = recording.segments().nth(*index);
         let flags = segment.map_or_else(String::new, |segment| format!(" ({})", segment.flags));
-        format!("segment {}{flags} {} by {}", index + 1, fate.name(), line(scenario, *step))
+        format!(
+            "segment {}{flags} {} by {}",
+            index + 1,
+            fate.name(),
+            line(scenario, *step)
+        )
     };
     match (says, did) {
         (Some(says), Some(did)) => format!("the scenario has {}, but the run had {}", event(says), event(did)),
@@ -125,7 +137,10 @@ fn unfinished(scenario: &Scenario, recording: &Recording, lines: &[Option<&Fault
                     let released = faults.declare(*step, fault);
                     match fault {
                         Fault::Release { .. } if released.is_empty() => {
-                            wrong.push(format!("{} released nothing: nothing like that was held", line(scenario, *step)));
+                            wrong.push(format!(
+                                "{} released nothing: nothing like that was held",
+                                line(scenario, *step)
+                            ));
                         }
                         Fault::Cut { .. } => cuts.push((*step, fault, 0)),
                         _ => {}
@@ -134,16 +149,21 @@ fn unfinished(scenario: &Scenario, recording: &Recording, lines: &[Option<&Fault
             }
             Entry::Segment(segment) => {
                 let decision = faults.decide(segment);
-                for (_, _, lost) in cuts.iter_mut().filter(|(step, ..)| decision.map(|(by, _)| by) == Some(*step)) {
+                for (_, _, lost) in cuts
+                    .iter_mut()
+                    .filter(|(step, ..)| decision.map(|(by, _)| by) == Some(*step))
+                {
                     *lost += 1;
                 }
             }
             _ => {}
         }
     }
-    wrong.extend(cuts.iter().filter(|(_, _, lost)| *lost == 0).map(|(step, ..)| {
-        format!("{} lost nothing: no segment came that way", line(scenario, *step))
-    }));
+    wrong.extend(
+        cuts.iter()
+            .filter(|(_, _, lost)| *lost == 0)
+            .map(|(step, ..)| format!("{} lost nothing: no segment came that way", line(scenario, *step))),
+    );
     wrong.extend(faults.missing().map(|(step, wanted, had)| {
         format!(
             "{} means {wanted} {}, but only {had} came",
@@ -176,4 +196,94 @@ fn line(scenario: &Scenario, step: usize) -> String {
             format!("`{}` (line {})", scenario.text(span), scenario.line(span))
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::ActionResult;
+    use crate::matcher::support::{Sketch, Tape, fault};
+    use crate::tcp::Party;
+
+    const DATA: &str = r#"C > S PSH ACK seq 1 ack 1 "abc""#;
+    const ACK: &str = "S > C ACK seq 1 ack 4";
+
+    /// The lines begin, then the segments come; each fault is (step, segment, fate) and stands behind its segment.
+    fn status(lines: &[&str], segments: &[&str], happened: &[Event]) -> Option<Status> {
+        let scenario = lines
+            .iter()
+            .fold(Sketch::default(), |sketch, line| {
+                sketch.act(Party::Client, Verb::Wire(fault(line)))
+            })
+            .scenario();
+        let mut tape = Tape::new();
+        for step in 0..lines.len() {
+            tape = tape.start(step).end(step, ActionResult::done());
+        }
+        for (index, line) in segments.iter().enumerate() {
+            tape = tape.segment(line);
+            for (step, segment, fate) in happened.iter().filter(|(_, segment, _)| *segment == index) {
+                tape.recording.entries.push(Entry::Fault {
+                    step: *step,
+                    at: 0,
+                    segment: *segment,
+                    fate: *fate,
+                });
+            }
+        }
+        check(&scenario, &tape.recording).map(|check| check.status)
+    }
+
+    #[test]
+    fn a_session_without_lines_of_the_wire_has_no_such_check() {
+        assert_eq!(status(&[], &[DATA], &[]), None);
+    }
+
+    #[test]
+    fn what_is_declared_must_have_happened() {
+        let drop = "wire drop C > S data";
+        assert_eq!(
+            status(&[drop], &[DATA, DATA, ACK], &[(0, 0, Fate::Dropped)]),
+            Some(Status::Ok)
+        );
+        assert_eq!(
+            status(&[drop], &[ACK], &[]),
+            Some(Status::Failed),
+            "its segment never came"
+        );
+        assert_eq!(status(&[drop], &[DATA, ACK], &[]), Some(Status::Failed), "not recorded");
+        let twice = "wire drop 2 of C > S data";
+        assert_eq!(
+            status(&[twice], &[DATA, ACK], &[(0, 0, Fate::Dropped)]),
+            Some(Status::Failed)
+        );
+    }
+
+    #[test]
+    fn what_happened_must_be_declared() {
+        assert_eq!(status(&[], &[DATA], &[(0, 0, Fate::Dropped)]), Some(Status::Failed));
+        let drop = "wire drop C > S data";
+        assert_eq!(
+            status(&[drop], &[DATA, ACK], &[(0, 0, Fate::Corrupted)]),
+            Some(Status::Failed)
+        );
+        assert_eq!(
+            status(&[drop], &[ACK, DATA], &[(0, 0, Fate::Dropped)]),
+            Some(Status::Failed)
+        );
+    }
+
+    #[test]
+    fn what_is_held_must_be_released_and_a_cut_must_lose_something() {
+        assert_eq!(
+            status(&["wire hold C > S data"], &[DATA], &[(0, 0, Fate::Held)]),
+            Some(Status::Failed)
+        );
+        assert_eq!(status(&["wire release"], &[DATA], &[]), Some(Status::Failed));
+        assert_eq!(status(&["wire cut S > C"], &[DATA], &[]), Some(Status::Failed));
+        assert_eq!(
+            status(&["wire cut C > S"], &[DATA], &[(0, 0, Fate::Dropped)]),
+            Some(Status::Ok)
+        );
+    }
 }

@@ -53,8 +53,12 @@ fn contradictions(report: &SocketReport, segments: &[Segment], copies: &[usize],
     let first = captured - connection.len();
     let numbered = || (first..).zip(connection);
     let sent = numbered().filter(|(index, segment)| segment.from == report.party && !copies.contains(index));
-    let received = numbered().filter(|(index, segment)| segment.to == report.party && !report.undelivered.contains(index));
-    let (sent, received) = (sent.map(|(_, sent)| sent).collect(), received.map(|(_, received)| received).collect());
+    let received =
+        numbered().filter(|(index, segment)| segment.to == report.party && !report.undelivered.contains(index));
+    let (sent, received) = (
+        sent.map(|(_, sent)| sent).collect(),
+        received.map(|(_, received)| received).collect(),
+    );
     let seen = Seen::of(sent, received, defers);
     let compare = [
         ("sent", "segments", u64::from(report.segs_out), seen.segs_out),

@@ -117,7 +117,11 @@ impl Faults {
         let wire = &self.wire;
         let mut struck = None;
         // All lines count the segment; the first one whose turn it is has it.
-        for armed in self.armed.iter_mut().filter(|armed| armed.left > 0 && hits(&armed.aim, segment, wire)) {
+        for armed in self
+            .armed
+            .iter_mut()
+            .filter(|armed| armed.left > 0 && hits(&armed.aim, segment, wire))
+        {
             if armed.before > 0 {
                 armed.before -= 1;
             } else if struck.is_none() {
@@ -188,7 +192,10 @@ mod tests {
     fn a_fault_strikes_the_next_the_first_n_or_only_the_nth() {
         let drop = Strike::Fault(How::Drop);
         assert_eq!(struck(&["wire drop C > S data"], &DATA), [(0, 0, drop)]);
-        assert_eq!(struck(&["wire drop 2 of C > S data"], &DATA), [(0, 0, drop), (1, 0, drop)]);
+        assert_eq!(
+            struck(&["wire drop 2 of C > S data"], &DATA),
+            [(0, 0, drop), (1, 0, drop)]
+        );
         assert_eq!(struck(&["wire drop 3rd of C > S data"], &DATA), [(2, 0, drop)]);
         assert_eq!(struck(&["wire drop C > S SYN"], &HANDSHAKE), [(0, 0, drop)]);
         assert_eq!(struck(&["wire drop S > C data"], &DATA), []);
@@ -201,7 +208,10 @@ mod tests {
     #[test]
     fn numbers_in_a_line_of_the_wire_are_relative() {
         let all = [HANDSHAKE, DATA].concat();
-        assert_eq!(struck(&["wire drop C > S seq 2"], &all), [(4, 0, Strike::Fault(How::Drop))]);
+        assert_eq!(
+            struck(&["wire drop C > S seq 2"], &all),
+            [(4, 0, Strike::Fault(How::Drop))]
+        );
     }
 
     #[test]

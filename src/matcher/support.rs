@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::endpoint::ActionResult;
 use crate::run::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, Stall};
 use crate::scenario::{
-    Action, Count, Expect, Fault, Finding, Outcome, Payload, Phase, Scenario, SegmentPattern, Settings, Span, Step, Verb,
+    Action, Count, Expect, Fault, Finding, Outcome, Payload, Phase, Scenario, SegmentPattern, Settings, Span, Step,
+    Verb,
 };
 use crate::tcp::{Checksum, Flags, Party, Segment, Seq, TcpOption};
 

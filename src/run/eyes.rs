@@ -58,7 +58,13 @@ pub(super) struct Eyes {
 }
 
 impl Eyes {
-    pub(super) fn open(live: Live, clock: Clock, server: SocketAddr, scenario: &Scenario, wire: Option<Wire>) -> Result<Eyes, RunError> {
+    pub(super) fn open(
+        live: Live,
+        clock: Clock,
+        server: SocketAddr,
+        scenario: &Scenario,
+        wire: Option<Wire>,
+    ) -> Result<Eyes, RunError> {
         let link = live.link_type();
         let link = LinkType::by_code(link.0).ok_or(RunError::LinkType(link.0))?;
         let duplicate = live

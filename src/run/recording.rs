@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Fate;
 pub use crate::bench::Counters;
 pub use crate::capture::CaptureStats;
-use super::Fate;
 use crate::endpoint::ActionResult;
 use crate::tcp::{Nanos, Party, Segment, State};
 

@@ -200,10 +200,8 @@ impl<'a> Narrator<'a> {
         // The line of a delay stands far above by now; that of a release has just begun.
         if self.step == Some(step)
             && self.fates.get(index) == Some(Fate::Held)
-            && let Some(Line::Action { result, .. }) = self
-                .lines
-                .iter_mut()
-                .rfind(|line| matches!(line, Line::Action { .. }))
+            && let Some(Line::Action { result, .. }) =
+                self.lines.iter_mut().rfind(|line| matches!(line, Line::Action { .. }))
         {
             let seq = self.conversation.relative_to(segment.from, segment.seq);
             let (from, to) = (segment.from.letter(), segment.to.letter());

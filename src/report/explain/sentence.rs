@@ -25,7 +25,9 @@ pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
         }
         Some(Fate::Dropped) => format!("But the wire loses it.{waits}"),
         Some(Fate::Corrupted) => {
-            format!("But a bit of it changes on the way: the checksum is wrong, and the {to} drops it silently (RFC 9293 section 3.1).{waits}")
+            format!(
+                "But a bit of it changes on the way: the checksum is wrong, and the {to} drops it silently (RFC 9293 section 3.1).{waits}"
+            )
         }
         Some(Fate::Held) => format!("But the wire holds it: the {to} will have it later."),
         Some(Fate::Delayed) => format!("But it takes its time on the wire: the {to} will have it later."),

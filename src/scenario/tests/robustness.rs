@@ -27,9 +27,17 @@ fn parse_bytes(source: &[u8]) -> Result<Scenario, Diagnostics> {
 /// The repository's scenarios.
 fn valid_files() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let files = folder.read_dir().expect("the scenario folder");
-    files
-        .map(|file| std::fs::read(file.expect("a file").path()).expect("a scenario"))
+    files_below(&folder)
+}
+
+fn files_below(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = folder.read_dir().expect("a scenario folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files_below(&path),
+            false => vec![std::fs::read(path).expect("a scenario")],
+        })
         .collect()
 }
 

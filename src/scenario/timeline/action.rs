@@ -297,6 +297,7 @@ fn surplus(line: &Line, verb: &Verb) -> Diagnostic {
         (Verb::Connect { .. }, _) => {
             diagnostic.help("`connect` goes to the server, `connect self` to the socket itself")
         }
+        (Verb::Wire(_), "byte") => diagnostic.help("only `corrupt` is about one byte"),
         (Verb::Listen { .. }, _) => diagnostic.help("to set the length of the accept queue write `listen backlog 5`"),
         (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => {
             diagnostic.help("leave it out: a number alone counts bytes")

@@ -6,8 +6,8 @@ use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use super::wire::ordinal;
 use crate::scenario::{
-    Action, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
-    SocketOption, Timing, Verb, Want, Which,
+    Action, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
+    ShutdownHow, SocketOption, Timing, Verb, Want, Which,
 };
 
 /// Payloads of at least this many bytes are searched for a repeating pattern.

@@ -57,7 +57,9 @@ pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagn
     let mut data = false;
     while !line.is_done()
         && line.peek_str() != "byte"
-        && !line.peek().is_some_and(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')))
+        && !line
+            .peek()
+            .is_some_and(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')))
     {
         let here = line.here();
         if line.eat("data") {
@@ -70,8 +72,12 @@ pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagn
         reader.item(line, payloads)?;
         if reader.counted || reader.pattern.timing.is_some() {
             let span = here.start..line.previous_end();
-            return Err(Diagnostic::new(span, "expected no count and no time in a line of the wire", "means nothing here")
-                .help("how many segments is said before them: `wire drop 2 of S > C data`"));
+            return Err(Diagnostic::new(
+                span,
+                "expected no count and no time in a line of the wire",
+                "means nothing here",
+            )
+            .help("how many segments is said before them: `wire drop 2 of S > C data`"));
         }
     }
     match reader.contradictions() {

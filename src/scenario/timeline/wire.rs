@@ -8,7 +8,14 @@ use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, quote};
 use crate::scenario::{Aim, Fault, How, Which};
 
 const FAULTS: [&str; 8] = [
-    "drop", "hold", "release", "delay", "duplicate", "corrupt", "cut", "restore",
+    "drop",
+    "hold",
+    "release",
+    "delay",
+    "duplicate",
+    "corrupt",
+    "cut",
+    "restore",
 ];
 /// The most segments that a fault can count.
 const MAX_COUNT: u64 = 10_000;
@@ -38,8 +45,14 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads) -> Result<Fault, D
             let (from, to) = parties(line)?;
             if !line.is_done() {
                 return Err(line
-                    .unexpected(format!("expected the end of the line after `{name} {} > {}`", from.letter(), to.letter()))
-                    .help(format!("`{name}` is about everything in a direction; to lose a segment write `wire drop`")));
+                    .unexpected(format!(
+                        "expected the end of the line after `{name} {} > {}`",
+                        from.letter(),
+                        to.letter()
+                    ))
+                    .help(format!(
+                        "`{name}` is about everything in a direction; to lose a segment write `wire drop`"
+                    )));
             }
             return Ok(match name {
                 "cut" => Fault::Cut { from, to },
@@ -47,8 +60,9 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads) -> Result<Fault, D
             });
         }
         _ => {
-            return Err(Diagnostic::new(span, expected, format!("unknown: {}", quote(name)))
-                .help(did_you_mean(name, &FAULTS)));
+            return Err(
+                Diagnostic::new(span, expected, format!("unknown: {}", quote(name))).help(did_you_mean(name, &FAULTS))
+            );
         }
     };
     let which = which(line)?;
@@ -74,7 +88,11 @@ fn which(line: &mut Line) -> Result<Which, Diagnostic> {
         Ok(number @ 1..=MAX_COUNT) => number as u32,
         _ => {
             let message = format!("expected a number from 1 to {MAX_COUNT} before `of`");
-            return Err(Diagnostic::new(span, message, format!("not such a number: {}", quote(word))));
+            return Err(Diagnostic::new(
+                span,
+                message,
+                format!("not such a number: {}", quote(word)),
+            ));
         }
     };
     let which = match suffix {
@@ -83,8 +101,9 @@ fn which(line: &mut Line) -> Result<Which, Diagnostic> {
         _ => {
             let message = "expected a count such as `2 of` or `3rd of`";
             let label = format!("unknown: {}", quote(word));
-            return Err(Diagnostic::new(span, message, label)
-                .help(format!("did you mean `{number}{} of`?", ordinal(number))));
+            return Err(
+                Diagnostic::new(span, message, label).help(format!("did you mean `{number}{} of`?", ordinal(number)))
+            );
         }
     };
     line.advance();
