@@ -106,7 +106,7 @@ impl Queue {
     ///
     /// # Errors
     /// What recv(2) reports: ENOBUFS when the kernel had to drop a packet because the lab did not read.
-    pub fn next(&mut self) -> io::Result<Option<Waiting>> {
+    pub fn take(&mut self) -> io::Result<Option<Waiting>> {
         loop {
             self.buffer.clear();
             match self.socket.recv(&mut self.buffer, 0) {

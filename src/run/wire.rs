@@ -82,7 +82,7 @@ impl Wire {
 
     /// The next packet of the queue.
     pub(super) fn next(&mut self) -> Result<Option<Waiting>, RunError> {
-        self.queue.next().map_err(queue_failed)
+        self.queue.take().map_err(queue_failed)
     }
 
     /// Does with a packet what the scenario says.
