@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use nix::errno::Errno;
 
 use crate::judge::{call_of, ends_connection};
-use crate::run::{ActionResult, Entry, Recording};
+use crate::run::{ActionResult, Entry, Recording, Fates, Way};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, State, Transitions};
 
@@ -31,6 +31,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
         .collect();
     let mut found = Found::default();
     let mut transitions = Transitions::new();
+    let mut fates = Fates::of(recording);
     for entry in &recording.entries {
         match entry {
             Entry::ActionStarted { step, .. } => {
@@ -51,7 +52,11 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                     found.add(transitions.call(action.party, Call::Failed));
                 }
             }
-            Entry::Segment(segment) => found.add(transitions.segment(segment)),
+            Entry::Segment(_) | Entry::Fault { .. } => {
+                let Way { sent, delivered } = fates.way(entry);
+                found.add(sent.and_then(|segment| transitions.sent(segment)));
+                found.add(delivered.and_then(|segment| transitions.delivered(segment)));
+            }
             Entry::Settled { client, server, .. } => {
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
                     // An end of hand-built segments has no socket to ask for.

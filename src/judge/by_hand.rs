@@ -133,6 +133,7 @@ fn sockets_count_what_they_receive_of_it() {
             bytes_acked: 0,
             bytes_sent: 0,
             retransmits: 0,
+            undelivered: Vec::new(),
         });
         sockets::check(&scenario("C > S RST seq 2", &[]), &recording).status
     };

@@ -84,17 +84,22 @@ impl Transitions {
         Some((party, id))
     }
 
-    /// Takes note of a segment, first at its sender and then at its receiver.
-    pub fn segment(&mut self, segment: &Segment) -> Vec<Named> {
+    /// Takes note of a segment that is received at once.
+    #[cfg(test)]
+    fn segment(&mut self, segment: &Segment) -> Vec<Named> {
+        let sent = self.sent(segment);
+        sent.into_iter().chain(self.delivered(segment)).collect()
+    }
+
+    /// Takes note that a segment was sent: what that says about its sender.
+    pub fn sent(&mut self, segment: &Segment) -> Option<Named> {
         let quiet = self.last.map_or(0, |last| segment.at.saturating_sub(last));
         self.last = Some(segment.at);
-        let mut named = Vec::new();
-
         let before = self.end(segment.from).clone();
         self.replay.sent(segment);
         let after = self.end(segment.from).state;
         let memory = self.memory(segment.from).clone();
-        named.extend(sent(&before, segment, after, &memory, quiet).map(|id| (segment.from, id)));
+        let named = sent(&before, segment, after, &memory, quiet).map(|id| (segment.from, id));
         let own = self.memory(segment.from);
         if segment.flags.contains(Flags::SYN) {
             if segment.flags.contains(Flags::ACK) {
@@ -103,11 +108,15 @@ impl Transitions {
                 *own = Memory::default();
             }
         }
+        named
+    }
 
+    /// Takes note that a segment reached its receiver, at once or later than it was sent.
+    pub fn delivered(&mut self, segment: &Segment) -> Option<Named> {
         let before = self.end(segment.to).clone();
         self.replay.delivered(segment);
         let after = self.end(segment.to).clone();
-        named.extend(delivered(&before, segment, &after).map(|id| (segment.to, id)));
+        let named = delivered(&before, segment, &after).map(|id| (segment.to, id));
         let peer = self.memory(segment.to);
         peer.got_syn = segment.flags.contains(Flags::SYN);
         if after.state == State::SynReceived && before.state != State::SynReceived {
