@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use nix::errno::Errno;
 
 use crate::judge::{call_of, ends_connection};
-use crate::run::{ActionResult, Entry, Recording, Fates, Way};
+use crate::run::{ActionResult, Entry, Fates, Recording, Way};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, State, Transitions};
 

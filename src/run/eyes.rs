@@ -61,8 +61,8 @@ pub(super) struct Eyes {
     pub(super) forge: Forge,
     /// Whether the server has sent a SYN, and whether more than a RST followed: it then has a connection, not only a
     /// listener.
-    pub(super) server_answered: bool,
-    pub(super) server_connected: bool,
+    server_answered: bool,
+    server_connected: bool,
 }
 
 impl Eyes {
@@ -97,6 +97,12 @@ impl Eyes {
             server_answered: false,
             server_connected: false,
         })
+    }
+
+    /// A new listener has had no connection yet.
+    pub(super) fn forget_connection(&mut self) {
+        self.server_answered = false;
+        self.server_connected = false;
     }
 
     /// Waits until the capture may have something new.

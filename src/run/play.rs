@@ -161,9 +161,8 @@ impl<'a> Play<'a> {
             self.report_socket(action.party)?;
         }
         if matches!(action.verb, Verb::Listen { .. }) {
-            // A new listener has had no connection yet.
             self.accepted = false;
-            self.eyes.server_answered = false;
+            self.eyes.forget_connection();
         }
         // What a timer has sent since the last step belongs to that one.
         if self.eyes.has_wire() && self.settle(number.saturating_sub(1))? == Look::Unexpected {

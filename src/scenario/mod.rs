@@ -26,8 +26,7 @@ pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
     Action, Address, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome,
     Payload, Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step,
-    SysctlValue,
-    Timing, Verb, Want,
+    SysctlValue, Timing, Verb, Want,
 };
 pub use schema::schema;
 pub use timeline::errno_name;

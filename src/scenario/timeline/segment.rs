@@ -488,5 +488,8 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 
 /// The nearest word that can begin a line inside the timeline.
 pub(super) fn line_help(word: &str) -> String {
-    did_you_mean(word, &["client", "server", "peer", "wire", "C", "S", "any order {", "either {"])
+    did_you_mean(
+        word,
+        &["client", "server", "peer", "wire", "C", "S", "any order {", "either {"],
+    )
 }
