@@ -58,6 +58,9 @@ fn main() {
     let live = trials![
         live:
         a_passing_run_leaves_its_files,
+        a_setting_that_the_kernel_lacks_skips_the_scenario,
+        a_slow_scenario_is_played_when_it_is_named,
+        coverage_says_what_was_observed,
         a_run_writes_no_colour_into_a_pipe,
         a_saved_run_is_judged_as_the_live_one,
         repetition_leaves_one_run,
@@ -614,4 +617,65 @@ fn every_artefact_is_whole(room: &Room, name: &str) {
             _ => {}
         }
     }
+}
+
+/// A scenario of two segments with these further keys.
+fn refused(keys: &str) -> String {
+    format!(
+        "title = \"Refused\"\nteaches = \"Nobody listens.\"\n{keys}\n\
+         timeline = '''\nclient connect -> ECONNREFUSED\n  C > S SYN\n  S > C RST ACK\n'''\n"
+    )
+}
+
+fn a_setting_that_the_kernel_lacks_skips_the_scenario() {
+    // Gone since Linux 4.12.
+    let room = Room::with_odd_scenario(refused("bench.sysctl.\"ipv4.tcp_tw_recycle\" = 0"));
+    let told = said(&mut room.tcplab(["run", "odd"]));
+    assert!(
+        told.contains("skip") && told.contains("no setting net.ipv4.tcp_tw_recycle"),
+        "{told}"
+    );
+    assert!(room.read("runs/odd/judgement.json").contains("\"verdict\": \"skip\""));
+    assert!(!room.path("runs/odd/run.json").exists());
+}
+
+fn a_slow_scenario_is_played_when_it_is_named() {
+    let room = Room::with(&["connect-refused"]);
+    room.write("scenarios/long.toml", refused("slow = true"));
+    for (arguments, is_played) in [
+        (&["run"][..], false),
+        (&["run", "--slow"], true),
+        (&["run", "long"], true),
+    ] {
+        let told = said(&mut room.tcplab(arguments));
+        assert_eq!(told.contains("left out"), !is_played, "{told}");
+        assert_eq!(room.path("runs/long/run.json").exists(), is_played, "{told}");
+        if is_played {
+            fs::remove_dir_all(room.path("runs/long")).expect("clear the run");
+        }
+    }
+}
+
+fn coverage_says_what_was_observed() {
+    // T57 is claimed and takes place; T12 is claimed and does not.
+    let room = Room::with_odd_scenario(refused("covers = [\"T57\", \"T12\", \"MUST-12\"]"));
+    let coverage = |id: &str| said(&mut room.tcplab(["coverage", id]));
+    assert!(coverage("T57").contains("not observed"), "nothing was played yet");
+    said(&mut room.tcplab(["run", "odd"]));
+    for (id, word) in [
+        ("T57", "wire"),
+        ("T12", "not observed"),
+        ("MUST-12", "passed"),
+        ("T1", "no scenario yet"),
+    ] {
+        let told = coverage(id);
+        assert!(told.contains(word), "{id}: {told}");
+    }
+}
+
+/// What a call that passes says on standard output.
+fn said(command: &mut Command) -> String {
+    let output = output(command);
+    ends_with(&output, PASSED);
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
