@@ -1,7 +1,7 @@
 //! tcplab: an integrated lab for TCP.
 //!
 //! The layers, top to bottom; each may use those below it, never above:
-//! `cli`, [`selfcheck`], [`coverage`], [`report`], [`suite`], [`judge`], [`snapshot`], [`run`], [`endpoint`], [`capture`],
+//! `cli`, [`selfcheck`], [`coverage`], [`report`], [`suite`], [`judge`], [`snapshot`], [`record`], [`run`], [`endpoint`], [`capture`],
 //! [`mod@bench`], [`matcher`], [`scenario`],
 //! [`tcp`], [`rfc9293`].
 
@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod endpoint;
 pub mod judge;
 pub mod matcher;
+pub mod record;
 pub mod report;
 pub mod rfc9293;
 pub mod run;

@@ -17,7 +17,7 @@ use crate::suite::Artefacts;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Names, files, folders, or parts of names; all scenarios when none is given
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", add = super::completions::scenarios())]
     selectors: Vec<String>,
     #[command(flatten)]
     folders: Folders,

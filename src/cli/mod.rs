@@ -2,12 +2,17 @@
 
 mod check;
 mod coverage;
+mod completions;
 mod doctor;
 mod exit;
+mod fmt;
 mod folders;
 mod judge;
 mod list;
 mod load;
+mod man;
+mod record;
+mod replace;
 mod review;
 mod run;
 mod selfcheck;
@@ -16,7 +21,8 @@ mod steady;
 
 use std::process::ExitCode;
 
-use clap::{ColorChoice, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 use console::Term;
 
 use crate::report::Theme;
@@ -43,6 +49,10 @@ enum Command {
     Coverage(coverage::Args),
     /// Check scenario files without playing them
     Check(check::Args),
+    /// Play the actions of a scenario, and write the segments that they cause into its file
+    Record(record::Args),
+    /// Write scenario files in the canonical layout
+    Fmt(fmt::Args),
     /// Show pending snapshots, and accept or reject them
     Review(review::Args),
     /// Judge a saved run again, with today's scenario and snapshot
@@ -51,6 +61,10 @@ enum Command {
     Selfcheck(selfcheck::Args),
     /// Say what works on this machine, and the remedy for what does not
     Doctor,
+    /// Print what a shell needs to complete arguments: `source <(tcplab completions bash)`
+    Completions(completions::Args),
+    /// Print the manual page: `tcplab man | man -l -`
+    Man,
 }
 
 /// The theme for standard output.
@@ -65,6 +79,8 @@ fn theme(color: ColorChoice) -> Theme {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    // A shell that completes asks in a variable, gets its answer, and that is all.
+    CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -86,7 +102,11 @@ pub fn main() -> ExitCode {
         Command::Review(args) => review::main(&args, &out),
         Command::Judge(args) => judge::main(&args, &out),
         Command::Selfcheck(args) => selfcheck::main(&args, &out),
+        Command::Record(args) => record::main(&args, &out),
+        Command::Fmt(args) => fmt::main(&args, &out),
         Command::Doctor => doctor::main(&out),
+        Command::Completions(args) => completions::main(&args),
+        Command::Man => man::main(),
     };
     exit.into()
 }

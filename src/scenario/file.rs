@@ -49,6 +49,13 @@ pub fn parse(name: &str, path: &Path, source: &[u8]) -> Result<Scenario, Diagnos
     }
 }
 
+/// Where the timeline stands between its quotation marks, in the text of a valid scenario file.
+pub(super) fn timeline_span(text: &str) -> Option<Span> {
+    let table = DeTable::parse(text).ok()?;
+    let span = table.get_ref().get("timeline")?.span();
+    (span.len() >= 6).then_some(span.start + 3..span.end - 3)
+}
+
 /// The text of the bytes, or a text to show and what is wrong with it.
 fn decode(source: &[u8]) -> Result<String, (String, Diagnostic)> {
     let whole = 0..0;

@@ -7,6 +7,7 @@
 
 mod diagnostic;
 mod file;
+mod layout;
 mod library;
 mod model;
 mod settings;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file::parse;
+pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
     Action, Address, Count, Deviation, Expect, Family, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Phase,

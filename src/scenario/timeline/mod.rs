@@ -5,6 +5,7 @@
 
 mod action;
 mod errno;
+mod layout;
 mod options;
 mod order;
 mod payload;
@@ -16,6 +17,7 @@ mod token;
 use std::path::Path;
 
 pub use errno::errno_name;
+pub(super) use layout::lay_out;
 
 use self::payload::Payloads;
 use self::token::{Kind, Line};
