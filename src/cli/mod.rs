@@ -11,6 +11,7 @@ mod judge;
 mod list;
 mod load;
 mod man;
+mod new;
 mod record;
 mod replace;
 mod review;
@@ -49,6 +50,8 @@ enum Command {
     Coverage(coverage::Args),
     /// Check scenario files without playing them
     Check(check::Args),
+    /// Write the skeleton of a new scenario
+    New(new::Args),
     /// Play the actions of a scenario, and write the segments that they cause into its file
     Record(record::Args),
     /// Write scenario files in the canonical layout
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Review(args) => review::main(&args, &out),
         Command::Judge(args) => judge::main(&args, &out),
         Command::Selfcheck(args) => selfcheck::main(&args, &out),
+        Command::New(args) => new::main(&args),
         Command::Record(args) => record::main(&args, &out),
         Command::Fmt(args) => fmt::main(&args, &out),
         Command::Doctor => doctor::main(&out),

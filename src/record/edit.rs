@@ -65,7 +65,7 @@ impl Edit {
     }
 
     /// Whether the step changes.
-    pub(super) fn changes(&self, _scenario: &Scenario) -> bool {
+    pub(super) fn changes(&self) -> bool {
         self.lines.is_some() || self.outcome.is_some() || self.payload.is_some()
     }
 }
@@ -87,12 +87,13 @@ pub(super) fn apply(scenario: &Scenario, edits: &[Edit]) -> Result<(String, Scen
     let source = &*scenario.source;
     let mut changes: BTreeMap<(usize, usize), String> = BTreeMap::new();
     for (step, edit) in scenario.steps().zip(edits) {
+        // Both may be put in at the end of the same line: first the outcome, then the lines.
         if let Some((span, text)) = action_change(source, &step.action, edit) {
-            changes.insert((span.start, span.end), text);
+            changes.entry((span.start, span.end)).or_default().push_str(&text);
         }
         if let Some(merged) = &edit.lines {
             let (span, text) = lines_change(source, step, merged);
-            changes.insert((span.start, span.end), text);
+            changes.entry((span.start, span.end)).or_default().push_str(&text);
         }
     }
     let mut text = source.to_owned();

@@ -130,7 +130,7 @@ pub fn record(scenario: &Scenario, runs: NonZeroUsize, anew: bool, interrupt: &I
         recorded = edit::apply(scenario, &edits)?;
     }
     let (text, written) = recorded;
-    let changed = edits.iter().filter(|edit| edit.changes(scenario)).count();
+    let changed = edits.iter().filter(|edit| edit.changes()).count();
     let unmet: Vec<String> = edits
         .iter()
         .zip(written.steps())

@@ -172,6 +172,7 @@ impl<'a> Play<'a> {
         }
         let mut over = action.background;
         let before = self.eyes.segments;
+        self.begin_exploring();
         loop {
             if self.look(number)? == Look::Unexpected {
                 return Ok(Some(Ending::Mismatch { step: number }));

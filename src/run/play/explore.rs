@@ -1,7 +1,7 @@
 //! A run that finds out what happens: nothing is a mismatch, whatever the ends send and their calls report.
 //!
 //! Without expectations a step has to know by other evidence when it is over: its action has ended, everything in flight
-//! has been delivered, and, while actions go on in the background, one turn of the reactor brought nothing new. That is as
+//! has been delivered, and, while actions go on in the background, some turns of the reactor brought nothing new. That is as
 //! early as it can be said; what a timer of the kernel sends later is seen in the step that is then being played. Where
 //! the scenario has lines already, they ask for patience: the step also waits until what they name has come, or until
 //! no timer is left that could bring it.
@@ -10,13 +10,17 @@ use super::{Look, Play};
 use crate::run::{Entry, RunError};
 use crate::scenario::{Expect, Step, Verb};
 
+/// How many turns of the reactor, a millisecond each, must bring nothing new while actions go on in the background. One
+/// would do if a turn let every task do all that it can; but a task that moves many bytes is told to yield in between.
+const CALM_TURNS: u32 = 20;
+
 /// What an exploration remembers.
 #[derive(Debug, Default)]
 pub(super) struct Exploration {
     /// Whether the scenario's lines failed to explain a segment: from then on they say no more than how many to wait for.
     pub(super) lost: bool,
-    /// How many segments had come and how many actions were running at the last look.
-    calm: Option<(usize, usize)>,
+    /// How many segments had come and how many actions were running at the last look, and at how many before it.
+    calm: ((usize, usize), u32),
 }
 
 impl Play<'_> {
@@ -29,6 +33,13 @@ impl Play<'_> {
                 Ok(Look::Expected)
             }
             _ => Ok(look),
+        }
+    }
+
+    /// A new step begins: what was calm before it says nothing.
+    pub(super) fn begin_exploring(&mut self) {
+        if let Some(exploration) = &mut self.exploration {
+            exploration.calm.1 = 0;
         }
     }
 
@@ -46,7 +57,11 @@ impl Play<'_> {
         let Some(exploration) = &mut self.exploration else {
             return Ok(false);
         };
-        let calm = exploration.calm.replace(now) == Some(now) || self.running.is_empty();
+        exploration.calm = match exploration.calm {
+            (last, turns) if last == now => (now, turns + 1),
+            _ => (now, 0),
+        };
+        let calm = exploration.calm.1 >= CALM_TURNS || self.running.is_empty();
         let lost = exploration.lost;
         if !calm {
             return Ok(false);
