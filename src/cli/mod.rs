@@ -5,6 +5,7 @@ mod coverage;
 mod completions;
 mod doctor;
 mod exit;
+mod explain;
 mod fmt;
 mod folders;
 mod judge;
@@ -20,6 +21,7 @@ mod selfcheck;
 mod signals;
 mod steady;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
@@ -27,6 +29,7 @@ use clap_complete::CompleteEnv;
 use console::Term;
 
 use crate::report::Theme;
+use crate::scenario::schema;
 pub use exit::Exit;
 
 /// A lab for TCP: runs an echo exchange as a scenario says, captures it live, explains and judges every segment.
@@ -62,10 +65,14 @@ enum Command {
     Judge(judge::Args),
     /// Change recorded runs in every place, and show that the judge sees it
     Selfcheck(selfcheck::Args),
+    /// Tell a saved run, or any capture, in words: each segment with the rule behind its numbers
+    Explain(explain::Args),
     /// Say what works on this machine, and the remedy for what does not
     Doctor,
     /// Print what a shell needs to complete arguments: `source <(tcplab completions bash)`
     Completions(completions::Args),
+    /// Print the JSON schema of scenario files, with which editors complete and check them
+    Schema,
     /// Print the manual page: `tcplab man | man -l -`
     Man,
 }
@@ -108,8 +115,14 @@ pub fn main() -> ExitCode {
         Command::New(args) => new::main(&args),
         Command::Record(args) => record::main(&args, &out),
         Command::Fmt(args) => fmt::main(&args, &out),
+        Command::Explain(args) => explain::main(&args, &out),
         Command::Doctor => doctor::main(&out),
         Command::Completions(args) => completions::main(&args),
+        Command::Schema => {
+            // Nobody reads on: that is no failure.
+            let _ = writeln!(io::stdout(), "{:#}", schema());
+            Exit::Pass
+        }
         Command::Man => man::main(),
     };
     exit.into()

@@ -11,6 +11,7 @@ mod layout;
 mod library;
 mod model;
 mod settings;
+mod schema;
 mod timeline;
 
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use model::{
     RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, SysctlValue,
     Timing, Verb, Want,
 };
+pub use schema::schema;
 pub use timeline::errno_name;
