@@ -9,8 +9,8 @@ use super::folders::Folders;
 use super::load::{load, report_error};
 use crate::matcher;
 use crate::report::{self, Theme};
-use crate::run::{Entry, Recording};
-use crate::scenario::{Scenario, Settings};
+use crate::run::{ActionResult, Entry, Recording};
+use crate::scenario::{Action, Outcome, Scenario, Settings, Verb, Want};
 use crate::snapshot::Transcript;
 use crate::suite::{Artefacts, Conversation};
 
@@ -121,6 +121,24 @@ fn bare(conversation: &Conversation) -> Scenario {
     }
 }
 
+/// A capture does not tell how a call ended: as the scenario says, since the segments are as it says.
+fn as_said(action: &Action) -> ActionResult {
+    match (action.outcome, &action.verb) {
+        (Outcome::Errno(errno), verb) => ActionResult::Failed {
+            call: verb.name().to_owned(),
+            errno,
+            received: Vec::new(),
+            sent: Vec::new(),
+        },
+        (Outcome::Eof, _) | (_, Verb::Recv(Want::Eof) | Verb::Read(Want::Eof)) => ActionResult::Eof { received: Vec::new() },
+        (_, Verb::Recv(Want::Payload(payload)) | Verb::Read(Want::Payload(payload))) => {
+            ActionResult::received(payload.bytes.to_vec())
+        }
+        (_, Verb::Send(payload) | Verb::Write(payload)) => ActionResult::sent(payload.bytes.to_vec()),
+        _ => ActionResult::done(),
+    }
+}
+
 /// The segments, each behind the actions of the scenario that must have begun before it; as they are if they are not those
 /// of the scenario.
 fn with_actions(scenario: &Scenario, recording: Recording) -> Recording {
@@ -136,7 +154,11 @@ fn with_actions(scenario: &Scenario, recording: Recording) -> Recording {
     let mut begun = 0;
     let mut entries = Vec::new();
     let mut begin = |until: usize, at, entries: &mut Vec<Entry>| {
-        entries.extend((begun..until).map(|step| Entry::ActionStarted { step, at }));
+        for (step, known) in scenario.steps().enumerate().take(until).skip(begun) {
+            let result = as_said(&known.action);
+            entries.push(Entry::ActionStarted { step, at });
+            entries.push(Entry::ActionEnded { step, at, result });
+        }
         begun = begun.max(until);
     };
     for (entry, place) in recording.entries.iter().zip(&matched.explained) {

@@ -31,7 +31,11 @@ pub fn story(transcript: &Transcript, explanations: &[(usize, String)], theme: &
                     segment.seq,
                     segment.len
                 );
-                out += &format!("{}  {}\n", clean(&head), theme.paint(Role::Good, &clean(&segment.payload)));
+                out += &clean(&head);
+                if !segment.payload.is_empty() {
+                    out += &format!("  {}", theme.paint(Role::Good, &clean(&segment.payload)));
+                }
+                out.push('\n');
                 segment.index + 1
             }
             Line::Stream { first, last, from, to, text, .. } => {
