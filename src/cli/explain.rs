@@ -1,7 +1,7 @@
 //! `tcplab explain`: a saved run, or any capture, told in words.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Exit;
@@ -10,7 +10,7 @@ use super::load::{load, report_error};
 use crate::matcher;
 use crate::report::{self, Theme};
 use crate::run::{ActionResult, Entry, Recording};
-use crate::scenario::{Action, Outcome, Scenario, Settings, Verb, Want};
+use crate::scenario::{self, Action, Outcome, Scenario, Verb, Want};
 use crate::snapshot::Transcript;
 use crate::suite::{Artefacts, Conversation};
 
@@ -105,20 +105,11 @@ fn tell(scenario: &Scenario, recording: &Recording, theme: &Theme) -> String {
 
 /// What stands for the scenario of a capture of which nothing else is known.
 fn bare(conversation: &Conversation) -> Scenario {
-    Scenario {
-        name: String::new(),
-        path: PathBuf::new(),
-        source: "".into(),
-        title: String::new(),
-        teaches: String::new(),
-        covers: Vec::new(),
-        findings: Vec::new(),
-        settings: Settings {
-            family: conversation.family(),
-            ..Settings::default()
-        },
-        phases: Vec::new(),
-    }
+    let text = b"title = 'A capture'\nteaches = '-'\ntimeline = '''client connect'''\n";
+    let mut scenario = scenario::parse("", Path::new(""), text).expect("this is a scenario");
+    scenario.settings.family = conversation.family();
+    scenario.phases.clear();
+    scenario
 }
 
 /// A capture does not tell how a call ended: as the scenario says, since the segments are as it says.

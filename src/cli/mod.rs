@@ -20,6 +20,7 @@ mod run;
 mod selfcheck;
 mod signals;
 mod steady;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Command {
     New(new::Args),
     /// Play the actions of a scenario, and write the segments that they cause into its file
     Record(record::Args),
+    /// Play a scenario again whenever its file is saved
+    Watch(watch::Args),
     /// Write scenario files in the canonical layout
     Fmt(fmt::Args),
     /// Show pending snapshots, and accept or reject them
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Selfcheck(args) => selfcheck::main(&args, &out),
         Command::New(args) => new::main(&args),
         Command::Record(args) => record::main(&args, &out),
+        Command::Watch(args) => watch::main(&args, &out),
         Command::Fmt(args) => fmt::main(&args, &out),
         Command::Explain(args) => explain::main(&args, &out),
         Command::Doctor => doctor::main(&out),

@@ -19,11 +19,9 @@ use crate::rfc9293;
 /// The largest scenario file that is read, bytes.
 pub(super) const MAX_FILE: usize = 1 << 20;
 
-const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 8] = [
     "title", "teaches", "covers", "deviates", "findings", "slow", "bench", "timeline",
 ];
-pub(super) const KEYS: [&str; 6] = ["title", "teaches", "covers", "findings", "bench", "timeline"];
-pub(super) const BENCH_KEYS: [&str; 3] = ["family", "quickack", "deadline"];
 const TIMELINE_HELP: &str = "write timeline = ''' … ''' over several lines";
 
 /// Parses the text of a scenario file.

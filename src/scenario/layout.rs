@@ -2,6 +2,8 @@
 //!
 //! The timeline is laid out in aligned columns; the TOML around it is left as it is, for TOML has tools of its own.
 
+use std::path::PathBuf;
+
 use super::{Expect, Scenario, Span, file, timeline};
 
 /// The file's text in canonical layout. It means the same, and laid out again it does not change.
@@ -42,7 +44,12 @@ pub fn same_meaning(one: &Scenario, other: &Scenario) -> bool {
         });
         steps.collect::<Vec<_>>()
     };
-    (&one.title, &one.teaches, &one.covers, &one.findings, &one.settings)
-        == (&other.title, &other.teaches, &other.covers, &other.findings, &other.settings)
-        && said(one) == said(other)
+    let around = |scenario: &Scenario| Scenario {
+        name: String::new(),
+        path: PathBuf::new(),
+        source: "".into(),
+        phases: Vec::new(),
+        ..scenario.clone()
+    };
+    around(one) == around(other) && said(one) == said(other)
 }

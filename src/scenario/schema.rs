@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use super::Finding;
-use super::file::{BENCH_KEYS, KEYS};
+use super::file::KEYS;
+use super::settings::BENCH_KEYS;
 
 /// The schema (JSON schema, draft 7, which taplo reads).
 pub fn schema() -> Value {
@@ -55,6 +56,16 @@ fn key(key: &str) -> Value {
             "uniqueItems": true,
             "items": { "type": "string", "enum": Finding::ALL.map(Finding::name) },
         }),
+        "deviates" => json!({
+            "description": "Where Linux does otherwise than the RFC says: ids with what it does.",
+            "type": "object",
+            "additionalProperties": { "type": "string", "pattern": "\\S" },
+        }),
+        "slow" => json!({
+            "description": "It takes minutes: played only when named, or with --slow.",
+            "type": "boolean",
+            "default": false,
+        }),
         "timeline" => json!({
             "description": "The play, between ''' and ''': actions, and below each the segments that it must cause.",
             "type": "string",
@@ -83,6 +94,31 @@ fn setting(key: &str) -> Value {
             "type": "string",
             "pattern": "^[0-9]+(ns|us|ms|s|min)$",
             "default": "5s",
+        }),
+        "mtu" => json!({
+            "description": "The largest IP packet, bytes; from 1280 on over IPv6.",
+            "type": "integer",
+            "minimum": 68,
+            "maximum": 65536,
+            "default": 1500,
+        }),
+        "offloads" => json!({
+            "description": "Whether one packet on loopback may hold several segments, as on an ordinary machine.",
+            "type": "boolean",
+            "default": false,
+        }),
+        "congestion" => json!({
+            "description": "The congestion control: short for the setting ipv4.tcp_congestion_control.",
+            "type": "string",
+            "default": "reno",
+        }),
+        "sysctl" => json!({
+            "description": "Settings of the namespace, as sysctl(8) names them without `net.`: \"ipv4.tcp_syn_retries\" = 1.",
+            "type": "object",
+        }),
+        "route" => json!({
+            "description": "Metrics of the local routes (ip-route(8)), such as initcwnd = 4 or rto_min = \"50ms\".",
+            "type": "object",
         }),
         _ => json!({}),
     }

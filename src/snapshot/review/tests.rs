@@ -86,7 +86,7 @@ impl Folder {
             ladder: &|name| (name == "one").then(|| "C ---> S".to_owned()),
             colour: false,
         };
-        let outcome = review(&self.store, &mut script, &guide);
+        let outcome = review(&self.store, Selection::All, &mut script, &guide);
         assert!(
             outcome.is_err() || script.keys.as_str().is_empty(),
             "keys were left over"
@@ -233,7 +233,7 @@ fn a_damaged_file_does_not_stop_the_review_of_the_others() {
 #[test]
 fn without_a_terminal_the_pending_ones_and_the_commands_are_listed() {
     let folder = Folder::new();
-    insta::assert_snapshot!(overview(&folder.store).expect("listed"), @"
+    insta::assert_snapshot!(overview(&folder.store, Selection::All).expect("listed"), @"
     one    1 line changed
     three  new
     two    new
@@ -244,7 +244,7 @@ fn without_a_terminal_the_pending_ones_and_the_commands_are_listed() {
     ");
     decide(&folder.store, Selection::All, Decision::Reject).expect("rejected");
     assert_eq!(
-        overview(&folder.store).expect("listed").to_string(),
+        overview(&folder.store, Selection::All).expect("listed").to_string(),
         "Nothing waits for review.\n"
     );
     assert_eq!(folder.review("").0, "Nothing waits for review.\n");
