@@ -29,6 +29,22 @@ list *ARGS: _build
 [no-exit-message]
 coverage *ARGS: _build
     @exec {{ quote(program) }} coverage "$@"
+# Write the skeleton of a new scenario: `new reset/while-reading --template reset`.
+new *ARGS: _build
+    @exec {{ quote(program) }} new "$@"
+
+# Play the actions of a scenario, and write the segments that they cause into its file.
+record *ARGS: _build
+    @exec {{ quote(program) }} record "$@"
+# Play a scenario again whenever its file is saved.
+watch *ARGS: _build
+    @exec {{ quote(program) }} watch "$@"
+# Tell a saved run, or any capture, in words.
+explain *ARGS: _build
+    @exec {{ quote(program) }} explain "$@"
+# Write scenario files in the canonical layout.
+fmt *ARGS: _build
+    @exec {{ quote(program) }} fmt "$@"
 
 # Check scenario files without playing them.
 [no-exit-message]
@@ -52,6 +68,7 @@ test *ARGS:
 # Check format, lints and documentation.
 lint:
     cargo fmt --check
+    cargo run --locked --quiet -- fmt --check
     cargo clippy --locked --all-targets --quiet -- -D warnings
     RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --quiet
 

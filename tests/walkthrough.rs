@@ -62,7 +62,11 @@ fn walk() -> Result<Completion, libtest_mimic::Failed> {
                     ..Step::default()
                 }),
                 (None, Some(code)) => steps.last_mut().ok_or("a code without a command")?.exit_code = code.parse()?,
-                _ => steps.last_mut().ok_or("a line without a command")?.lines.push(line.to_owned()),
+                _ => steps
+                    .last_mut()
+                    .ok_or("a line without a command")?
+                    .lines
+                    .push(line.to_owned()),
             },
             _ => continue,
         }
@@ -80,7 +84,11 @@ fn walk() -> Result<Completion, libtest_mimic::Failed> {
 fn shell(room: &Room, command: &str) -> Command {
     let mut shell = Command::new("bash");
     let program = support::program();
-    let folder = program.parent().expect("the program stands in a folder").display().to_string();
+    let folder = program
+        .parent()
+        .expect("the program stands in a folder")
+        .display()
+        .to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     shell
         .args(["-c", command])

@@ -31,7 +31,11 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     let path = Path::new(&args.what);
     // A file of another kind than a scenario is meant as a capture, whatever it is called.
     let is_capture = args.scenario.is_some() || (path.is_file() && path.extension().is_none_or(|kind| kind != "toml"));
-    let told = if is_capture { of_capture(args, path, theme) } else { of_run(args, theme) };
+    let told = if is_capture {
+        of_capture(args, path, theme)
+    } else {
+        of_run(args, theme)
+    };
     match told {
         Ok(story) => {
             // Nobody reads on: that is no failure.
@@ -55,10 +59,12 @@ fn scenario(args: &Args, name: &str, theme: &Theme) -> Result<Arc<Scenario>, Exi
 
 fn of_run(args: &Args, theme: &Theme) -> Result<String, Exit> {
     let scenario = scenario(args, &args.what, theme)?;
-    let recording = Artefacts::of(&args.folders.out, &scenario.name).read_recording().map_err(|error| {
-        eprintln!("error: {error}\n  help: `tcplab run {}` makes one", scenario.name);
-        Exit::Usage
-    })?;
+    let recording = Artefacts::of(&args.folders.out, &scenario.name)
+        .read_recording()
+        .map_err(|error| {
+            eprintln!("error: {error}\n  help: `tcplab run {}` makes one", scenario.name);
+            Exit::Usage
+        })?;
     Ok(format!("{}\n{}\n", scenario.title, tell(&scenario, &recording, theme)))
 }
 
@@ -121,7 +127,9 @@ fn as_said(action: &Action) -> ActionResult {
             received: Vec::new(),
             sent: Vec::new(),
         },
-        (Outcome::Eof, _) | (_, Verb::Recv(Want::Eof) | Verb::Read(Want::Eof)) => ActionResult::Eof { received: Vec::new() },
+        (Outcome::Eof, _) | (_, Verb::Recv(Want::Eof) | Verb::Read(Want::Eof)) => {
+            ActionResult::Eof { received: Vec::new() }
+        }
         (_, Verb::Recv(Want::Payload(payload)) | Verb::Read(Want::Payload(payload))) => {
             ActionResult::received(payload.bytes.to_vec())
         }
@@ -135,11 +143,17 @@ fn as_said(action: &Action) -> ActionResult {
 fn with_actions(scenario: &Scenario, recording: Recording) -> Recording {
     let mut all = recording.clone();
     let steps = scenario.steps().count();
-    all.entries.splice(0..0, (0..steps).map(|step| Entry::ActionStarted { step, at: 0 }));
+    all.entries
+        .splice(0..0, (0..steps).map(|step| Entry::ActionStarted { step, at: 0 }));
     let matched = matcher::compare(scenario, &all);
     if let Some(mismatch) = matched.mismatch {
-        let number = mismatch.segment.map_or(String::new(), |index| format!(" from segment {} on", index + 1));
-        eprintln!("note: this is not the session of `{}`{number}; its actions are not told", scenario.name);
+        let number = mismatch
+            .segment
+            .map_or(String::new(), |index| format!(" from segment {} on", index + 1));
+        eprintln!(
+            "note: this is not the session of `{}`{number}; its actions are not told",
+            scenario.name
+        );
         return recording;
     }
     let mut begun = 0;

@@ -93,7 +93,9 @@ fn theme(color: ColorChoice) -> Theme {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     // A shell that completes asks in a variable, gets its answer, and that is all.
-    CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE).complete();
+    CompleteEnv::with_factory(Cli::command)
+        .var(completions::VARIABLE)
+        .complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -138,12 +138,25 @@ fn check(name: &str) -> Result<(), &'static str> {
 /// A name like this one that would do.
 fn nearest(name: &str) -> String {
     let part = |part: &str| {
-        let clean: String = part.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(60).collect();
+        let clean: String = part
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c } else { '-' })
+            .take(60)
+            .collect();
         let words: Vec<&str> = clean.split('-').filter(|word| !word.is_empty()).collect();
         words.join("-").to_lowercase()
     };
-    let parts: Vec<String> = name.split('/').map(part).filter(|part| !part.is_empty()).take(8).collect();
-    if parts.is_empty() { "my-scenario".to_owned() } else { parts.join("/") }
+    let parts: Vec<String> = name
+        .split('/')
+        .map(part)
+        .filter(|part| !part.is_empty())
+        .take(8)
+        .collect();
+    if parts.is_empty() {
+        "my-scenario".to_owned()
+    } else {
+        parts.join("/")
+    }
 }
 
 /// Writes the file, which must not be there yet.

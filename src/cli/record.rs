@@ -75,7 +75,8 @@ fn record(args: &Args, scenario: &Scenario, interrupt: &Interrupt) -> Exit {
         }
     };
     let changes = recorded.text != *scenario.source;
-    if changes && !args.check
+    if changes
+        && !args.check
         && let Err(error) = replace(&scenario.path, &scenario.source, &recorded.text)
     {
         eprintln!("error: {error}");
@@ -86,8 +87,14 @@ fn record(args: &Args, scenario: &Scenario, interrupt: &Interrupt) -> Exit {
         steps => format!("{steps} steps"),
     };
     let mut said = match (changes, args.check) {
-        (false, _) => format!("{file}: all that it says came in {} runs; nothing to write\n", args.runs),
-        (true, true) => format!("{file}: would change in {steps}\n  help: `tcplab record {}` writes it\n", scenario.name),
+        (false, _) => format!(
+            "{file}: all that it says came in {} runs; nothing to write\n",
+            args.runs
+        ),
+        (true, true) => format!(
+            "{file}: would change in {steps}\n  help: `tcplab record {}` writes it\n",
+            scenario.name
+        ),
         (true, false) => format!("{file}: wrote what came in {} runs, in {steps}\n", args.runs),
     };
     for note in &recorded.unstable {

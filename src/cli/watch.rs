@@ -81,7 +81,10 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
 }
 
 fn watch(path: &Path, root: &Path, lab: &Lab, interrupt: &Interrupt, theme: &Theme) -> notify::Result<Exit> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| *folder != Path::new(""))
+        .unwrap_or(Path::new("."));
     let name = path.file_name().map(ToOwned::to_owned);
     let (sender, saves) = mpsc::channel();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

@@ -173,7 +173,10 @@ fn line_start(source: &str, at: usize) -> usize {
 fn line_end(source: &str, at: usize) -> usize {
     let rest = &source[at..];
     let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-    let quotes = ["'''", "\"\"\""].iter().filter_map(|quotes| rest[..end].find(quotes)).min();
+    let quotes = ["'''", "\"\"\""]
+        .iter()
+        .filter_map(|quotes| rest[..end].find(quotes))
+        .min();
     at + quotes.unwrap_or(end)
 }
 
@@ -198,7 +201,10 @@ fn rows(old: &str, start: usize, step: &Step, merged: &Merged) -> Vec<String> {
         let here = offset..offset + line.len();
         offset = here.end;
         let line = line.trim_end_matches(['\n', '\r']);
-        let Some(pattern) = old_patterns.get(index).filter(|pattern| here.contains(&pattern.span.start)) else {
+        let Some(pattern) = old_patterns
+            .get(index)
+            .filter(|pattern| here.contains(&pattern.span.start))
+        else {
             if !line.trim_start().starts_with(MARK) && (!line.is_empty() || !old.is_empty()) {
                 rows.push(line.to_owned());
             }

@@ -76,7 +76,12 @@ fn fold(patterns: Vec<SegmentPattern>) -> Vec<Expect> {
     let mut folded: Vec<SegmentPattern> = Vec::new();
     for pattern in patterns {
         match folded.last_mut() {
-            Some(last) if (SegmentPattern { count: pattern.count, ..last.clone() }) == pattern => {
+            Some(last)
+                if (SegmentPattern {
+                    count: pattern.count,
+                    ..last.clone()
+                }) == pattern =>
+            {
                 last.count.min += pattern.count.min;
                 last.count.max += pattern.count.max;
             }
@@ -167,8 +172,11 @@ fn any_order(kinds: &[Run]) -> Option<Vec<Expect>> {
 fn either(kinds: &[Run]) -> Vec<Expect> {
     around(kinds, |middles| {
         let none = middles.iter().any(|run| run.is_empty());
-        let mut alternatives: Vec<Vec<Expect>> =
-            middles.iter().filter(|run| !run.is_empty()).map(|run| fold(run.to_vec())).collect();
+        let mut alternatives: Vec<Vec<Expect>> = middles
+            .iter()
+            .filter(|run| !run.is_empty())
+            .map(|run| fold(run.to_vec()))
+            .collect();
         // An alternative cannot be empty: that nothing comes is said by lines that may all be missing.
         for line in alternatives.first_mut().filter(|_| none).into_iter().flatten() {
             if let Expect::Segment(pattern) = line {
@@ -188,7 +196,9 @@ fn around(kinds: &[Run], differing: impl Fn(&[Run]) -> Vec<Expect>) -> Vec<Expec
     let shortest = kinds.iter().map(|run| run.len()).min().unwrap_or_default();
     let same = |at: &dyn Fn(Run) -> usize| kinds.iter().all(|run| run[at(run)] == first[at(first)]);
     let before = (0..shortest).take_while(|index| same(&|_| *index)).count();
-    let after = (0..shortest - before).take_while(|index| same(&|run: Run| run.len() - 1 - index)).count();
+    let after = (0..shortest - before)
+        .take_while(|index| same(&|run: Run| run.len() - 1 - index))
+        .count();
     let middles: Vec<Run> = kinds.iter().map(|run| &run[before..run.len() - after]).collect();
     let mut lines = fold(first[..before].to_vec());
     lines.extend(differing(&middles));

@@ -16,6 +16,8 @@
 mod edit;
 mod merge;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -57,7 +59,9 @@ pub enum RecordError {
     #[error("interrupted; nothing was recorded")]
     Interrupted,
     /// An action makes no sense where it stands.
-    #[error("line {line}: `{action}` could not be tried: {reason}\n  help: put the action behind the one that makes this possible")]
+    #[error(
+        "line {line}: `{action}` could not be tried: {reason}\n  help: put the action behind the one that makes this possible"
+    )]
     Impossible {
         /// The line of the action.
         line: usize,
@@ -88,7 +92,9 @@ pub enum RecordError {
         detail: String,
     },
     /// The capture is not complete.
-    #[error("the capture lost packets, so nothing that it shows can be written down\n  help: try again on a quieter machine")]
+    #[error(
+        "the capture lost packets, so nothing that it shows can be written down\n  help: try again on a quieter machine"
+    )]
     Lost,
     /// The written lines cannot be parsed.
     #[error("the recorded lines cannot be read again, which is a defect of tcplab\n{0}")]
@@ -111,13 +117,22 @@ pub enum RecordError {
 ///
 /// # Errors
 /// See [`RecordError`].
-pub fn record(scenario: &Scenario, runs: NonZeroUsize, anew: bool, interrupt: &Interrupt) -> Result<Recorded, RecordError> {
+pub fn record(
+    scenario: &Scenario,
+    runs: NonZeroUsize,
+    anew: bool,
+    interrupt: &Interrupt,
+) -> Result<Recorded, RecordError> {
     let sessions = play(scenario, runs.get(), interrupt)?;
     let steps: Vec<&Step> = scenario.steps().collect();
     let mut edits: Vec<Edit> = (0..steps.len())
         .map(|step| {
             let lines = (anew || !holds(scenario, step, &sessions)).then(|| lines_of(step, &sessions));
-            Edit::new(steps[step], lines, sessions.iter().map(|session| &session.results[step]))
+            Edit::new(
+                steps[step],
+                lines,
+                sessions.iter().map(|session| &session.results[step]),
+            )
         })
         .collect();
     let mut recorded = edit::apply(scenario, &edits)?;

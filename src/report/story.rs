@@ -38,7 +38,14 @@ pub fn story(transcript: &Transcript, explanations: &[(usize, String)], theme: &
                 out.push('\n');
                 segment.index + 1
             }
-            Line::Stream { first, last, from, to, text, .. } => {
+            Line::Stream {
+                first,
+                last,
+                from,
+                to,
+                text,
+                ..
+            } => {
                 let head = format!("{first:>4}  {} > {}  {text}", from.letter(), to.letter());
                 out += &format!("{}\n", clean(&head));
                 *last

@@ -162,7 +162,15 @@ fn on_bench(
         .map_err(|error| RunError::io("epoll_create", error))?;
     runtime.block_on(LocalSet::new().run_until(async {
         let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
-        let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(observe), explores);
+        let mut play = Play::new(
+            scenario,
+            &mut bench,
+            interrupt,
+            clock,
+            eyes,
+            Log::new(observe),
+            explores,
+        );
         let ending = play.play().await?;
         // The last words come before the play drops its sockets, which puts more segments on the wire.
         let Play {

@@ -10,8 +10,8 @@ mod file;
 mod layout;
 mod library;
 mod model;
-mod settings;
 mod schema;
+mod settings;
 mod timeline;
 
 #[cfg(test)]

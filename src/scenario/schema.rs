@@ -11,7 +11,10 @@ use super::settings::BENCH_KEYS;
 /// The schema (JSON schema, draft 7, which taplo reads).
 pub fn schema() -> Value {
     let described = |keys: &[&str], known: &dyn Fn(&str) -> Value| -> Value {
-        keys.iter().map(|key| ((*key).to_owned(), known(key))).collect::<serde_json::Map<_, _>>().into()
+        keys.iter()
+            .map(|key| ((*key).to_owned(), known(key)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -133,7 +136,10 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scenario.schema.json");
         let text = std::fs::read_to_string(path).expect("the schema is checked in");
         let now = format!("{:#}\n", schema());
-        assert!(text == now, "write it anew: `tcplab schema > docs/scenario.schema.json`");
+        assert!(
+            text == now,
+            "write it anew: `tcplab schema > docs/scenario.schema.json`"
+        );
     }
 
     #[test]

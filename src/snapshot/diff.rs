@@ -117,7 +117,9 @@ impl Diff {
     pub fn side_by_side(&self, width: usize) -> String {
         let half = width.saturating_sub(3) / 2;
         let side = |side: &Option<Side>| {
-            let text = side.as_ref().map_or(String::new(), |side| visible(&side.text).into_owned());
+            let text = side
+                .as_ref()
+                .map_or(String::new(), |side| visible(&side.text).into_owned());
             let cut = truncate_str(&text, half, "~").into_owned();
             let blanks = half.saturating_sub(measure_text_width(&cut));
             cut + &" ".repeat(blanks)

@@ -62,7 +62,13 @@ impl Conversation {
         };
         let server = if client == ends[0] { ends[1] } else { ends[0] };
         let left_out = others.len();
-        let party = |address| if address == client { Party::Client } else { Party::Server };
+        let party = |address| {
+            if address == client {
+                Party::Client
+            } else {
+                Party::Server
+            }
+        };
         let entries = found
             .iter()
             .filter(|(_, frame)| ends.contains(&frame.source) && ends.contains(&frame.destination))
@@ -82,7 +88,11 @@ impl Conversation {
 
     /// The address family of its ends.
     pub fn family(&self) -> Family {
-        if self.client.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
+        if self.client.is_ipv4() {
+            Family::Ipv4
+        } else {
+            Family::Ipv6
+        }
     }
 }
 

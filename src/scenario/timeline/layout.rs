@@ -36,14 +36,14 @@ enum Content {
     Action(String),
     Segment {
         direction: String,
-        cells: [String; CELLS],
+        /// One text for each of [`CELLS`].
+        cells: Vec<String>,
     },
     /// A line of a block, `...`, `stream`.
     Other(String),
 }
 
-/// The lines of a timeline that can be parsed, laid out; each with a line feed. `phase` says whether blank lines are put
-/// before phases and taken from the ends, as in a whole timeline.
+/// The lines of a timeline that can be parsed, laid out; each with a line feed.
 pub(in crate::scenario) fn lay_out(text: &str) -> String {
     let mut rows: Vec<Row> = text.lines().map(|line| row(line.trim())).collect();
     separate(&mut rows);
@@ -61,11 +61,19 @@ pub(in crate::scenario) fn lay_out(text: &str) -> String {
         let margin = match row.content {
             Content::Nothing => (index..rows.len())
                 .find(|later| !matches!(rows[*later].content, Content::Nothing))
-                .or_else(|| (0..index).rev().find(|row| !matches!(rows[*row].content, Content::Nothing)))
+                .or_else(|| {
+                    (0..index)
+                        .rev()
+                        .find(|row| !matches!(rows[*row].content, Content::Nothing))
+                })
                 .map_or(0, |other| margins[other]),
             _ => margins[index],
         };
-        let gap = if content.is_empty() || row.comment.is_empty() { "" } else { "  " };
+        let gap = if content.is_empty() || row.comment.is_empty() {
+            ""
+        } else {
+            "  "
+        };
         let line = format!("{}{content}{gap}{}", " ".repeat(margin), row.comment);
         out += line.trim_end();
         out.push('\n');
@@ -85,7 +93,9 @@ fn row(line: &str) -> Row {
     let end = tokens.span().map_or(0, |span| span.end);
     let content = match tokens.peek_str() {
         "" => Content::Nothing,
-        first if is_party(first) && tokens.nth_str(1) == ">" && tokens.nth_str(3) != "stream" => segment_row(&mut tokens),
+        first if is_party(first) && tokens.nth_str(1) == ">" && tokens.nth_str(3) != "stream" => {
+            segment_row(&mut tokens)
+        }
         first if Party::ALL.iter().any(|party| party.letter().to_string() == first) || is_block(first) => {
             let text = words(&mut tokens);
             Content::Other(text.replacen(" stream ", "  stream ", 1))
@@ -99,7 +109,9 @@ fn row(line: &str) -> Row {
 }
 
 fn is_party(word: &str) -> bool {
-    Party::ALL.iter().any(|party| word.starts_with(party.letter()) && word.len() == 1)
+    Party::ALL
+        .iter()
+        .any(|party| word.starts_with(party.letter()) && word.len() == 1)
 }
 
 fn is_block(word: &str) -> bool {
@@ -141,7 +153,7 @@ fn words(line: &mut Line) -> String {
 fn segment_row(line: &mut Line) -> Content {
     let direction = format!("{} > {}", line.nth_str(0), line.nth_str(2));
     (0..3).for_each(|_| drop(line.advance()));
-    let mut cells: [String; CELLS] = Default::default();
+    let mut cells = vec![String::new(); CELLS];
     let mut flags = Vec::new();
     while !line.is_done() {
         let (cell, text) = part(line, &mut flags);
@@ -152,7 +164,9 @@ fn segment_row(line: &mut Line) -> Content {
         *cell += &text;
     }
     if !flags.is_empty() {
-        let known = Flags::NAMES.iter().filter(|(name, _)| flags.iter().any(|flag| flag == name));
+        let known = Flags::NAMES
+            .iter()
+            .filter(|(name, _)| flags.iter().any(|flag| flag == name));
         cells[FLAGS] = known.map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
     }
     Content::Segment { direction, cells }
@@ -204,7 +218,10 @@ fn payload_text(line: &mut Line) -> String {
         line.advance();
         return format!("{} {}", parts.join(" "), payload_text(line));
     } else if first == "hex" {
-        while let Some(word) = line.peek_word().filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        while let Some(word) = line
+            .peek_word()
+            .filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
             parts.push(word);
             line.advance();
         }
@@ -289,7 +306,7 @@ fn widths(rows: &[Row]) -> Vec<Widths> {
     all
 }
 
-fn segment(direction: &str, cells: &[String; CELLS], widths: &Widths) -> String {
+fn segment(direction: &str, cells: &[String], widths: &Widths) -> String {
     let mut line = direction.to_owned();
     for (index, cell) in cells.iter().enumerate() {
         match widths.get(index) {

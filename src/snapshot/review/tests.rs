@@ -260,10 +260,40 @@ fn decisions_by_name_are_all_or_nothing_about_unknown_names() {
         error.to_string().lines().next(),
         Some("nothing is pending for `four`, nothing was changed; pending are one, three, two")
     );
+    let told = "nothing is pending for `four`, nothing was changed; pending are one, three, two";
+    assert!(error.to_string().starts_with(told), "{error}");
     assert_eq!(folder.files(), before);
     let outcome = decide(&folder.store, Selection::Names(&names[..1]), Decision::Accept).expect("accepted");
     assert_eq!(outcome.accepted, ["two"]);
     assert!(outcome.is_settled());
+}
+
+#[test]
+fn names_limit_the_review_and_its_list() {
+    let folder = Folder::new();
+    let names = ["two".to_owned()];
+    let listed = overview(&folder.store, Selection::Names(&names)).expect("listed");
+    assert_eq!(listed.pending, [("two".to_owned(), "new".to_owned())]);
+    let unknown = ["four".to_owned()];
+    assert!(matches!(
+        overview(&folder.store, Selection::Names(&unknown)),
+        Err(ReviewError::NotPending { .. })
+    ));
+}
+
+#[test]
+fn both_versions_are_shown_side_by_side() {
+    let folder = Folder::new();
+    let (shown, outcome) = folder.review("bsss");
+    assert!(outcome.accepted.is_empty());
+    let row = shown
+        .lines()
+        .find(|line| line.contains(" | "))
+        .expect("a row that differs");
+    assert!(
+        row.starts_with("  C > S  SYN ") && row.ends_with("|   C > S  SYN ECE"),
+        "{row}"
+    );
 }
 
 #[test]
