@@ -29,20 +29,29 @@ list *ARGS: _build
 [no-exit-message]
 coverage *ARGS: _build
     @exec {{ quote(program) }} coverage "$@"
+
 # Write the skeleton of a new scenario: `new reset/while-reading --template reset`.
+[no-exit-message]
 new *ARGS: _build
     @exec {{ quote(program) }} new "$@"
 
 # Play the actions of a scenario, and write the segments that they cause into its file.
+[no-exit-message]
 record *ARGS: _build
     @exec {{ quote(program) }} record "$@"
+
 # Play a scenario again whenever its file is saved.
+[no-exit-message]
 watch *ARGS: _build
     @exec {{ quote(program) }} watch "$@"
+
 # Tell a saved run, or any capture, in words.
+[no-exit-message]
 explain *ARGS: _build
     @exec {{ quote(program) }} explain "$@"
+
 # Write scenario files in the canonical layout.
+[no-exit-message]
 fmt *ARGS: _build
     @exec {{ quote(program) }} fmt "$@"
 
