@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand, each a thin call of the library.
 
 mod check;
-mod coverage;
 mod completions;
+mod coverage;
 mod doctor;
 mod exit;
 mod explain;

@@ -33,7 +33,11 @@ pub fn mutants(original: &Recording) -> Vec<Mutant> {
     let places: Vec<usize> = (0..original.entries.len())
         .filter(|place| matches!(original.entries[*place], Entry::Segment(_)))
         .collect();
-    let turns = if places.len() < BULK { SEGMENTS } else { SEGMENTS_OF_BULK };
+    let turns = if places.len() < BULK {
+        SEGMENTS
+    } else {
+        SEGMENTS_OF_BULK
+    };
     for (number, place) in places.iter().enumerate() {
         if number < turns / 2 || number + turns / 2 >= places.len() {
             all.of_segment(*place, number, places.get(number + 1).copied());
