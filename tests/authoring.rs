@@ -220,6 +220,8 @@ fn a_wrong_line_is_corrected_alone() {
     assert!(right.contains(line), "the scenario has changed");
     let wrong = right.replacen(line, "  S > C  RST      seq 1   len 0  # surely?\n", 1);
     room.write("scenarios/basic.toml", &wrong);
+    // A file in canonical layout stays in it.
+    says(&room, &["fmt", "basic"], 0, &["laid out"]);
     says(&room, &["record", "basic"], 0, &["in 1 step"]);
     let now = room.read("scenarios/basic.toml");
     // The comment is kept, in a line of its own.
