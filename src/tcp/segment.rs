@@ -73,7 +73,8 @@ pub struct Segment {
 impl Segment {
     /// SEG.LEN: payload bytes, plus one for SYN and one for FIN (RFC 9293, section 3.4).
     pub fn sequence_len(&self) -> u32 {
-        self.len + u32::from(self.flags.contains(Flags::SYN)) + u32::from(self.flags.contains(Flags::FIN))
+        let controls = u32::from(self.flags.contains(Flags::SYN)) + u32::from(self.flags.contains(Flags::FIN));
+        self.len.wrapping_add(controls)
     }
 
     /// Whether the lab made the segment, not the kernel.
