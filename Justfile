@@ -25,6 +25,36 @@ review *ARGS: _build
 list *ARGS: _build
     @exec {{ quote(program) }} list "$@"
 
+# Show which transitions and requirements of RFC 9293 the scenarios cover, and by which evidence.
+[no-exit-message]
+coverage *ARGS: _build
+    @exec {{ quote(program) }} coverage "$@"
+
+# Write the skeleton of a new scenario: `new reset/while-reading --template reset`.
+[no-exit-message]
+new *ARGS: _build
+    @exec {{ quote(program) }} new "$@"
+
+# Play the actions of a scenario, and write the segments that they cause into its file.
+[no-exit-message]
+record *ARGS: _build
+    @exec {{ quote(program) }} record "$@"
+
+# Play a scenario again whenever its file is saved.
+[no-exit-message]
+watch *ARGS: _build
+    @exec {{ quote(program) }} watch "$@"
+
+# Tell a saved run, or any capture, in words.
+[no-exit-message]
+explain *ARGS: _build
+    @exec {{ quote(program) }} explain "$@"
+
+# Write scenario files in the canonical layout.
+[no-exit-message]
+fmt *ARGS: _build
+    @exec {{ quote(program) }} fmt "$@"
+
 # Check scenario files without playing them.
 [no-exit-message]
 check *ARGS: _build
@@ -47,6 +77,7 @@ test *ARGS:
 # Check format, lints and documentation.
 lint:
     cargo fmt --check
+    cargo run --locked --quiet -- fmt --check
     cargo clippy --locked --all-targets --quiet -- -D warnings
     RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --quiet
 

@@ -11,7 +11,7 @@ use crate::report::Theme;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files, names, folders, or parts of names; all scenarios when none is given
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", add = super::completions::scenarios())]
     selectors: Vec<String>,
     #[command(flatten)]
     folders: Folders,

@@ -13,7 +13,7 @@ use crate::suite::{self, Artefacts};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The scenario whose last run is judged
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", add = super::completions::scenarios())]
     scenario: String,
     #[command(flatten)]
     folders: Folders,

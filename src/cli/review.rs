@@ -16,11 +16,14 @@ use crate::suite::Artefacts;
 #[derive(Debug, clap::Args)]
 #[group(id = "decision", multiple = false)]
 pub(super) struct Args {
+    /// Review only the snapshots of these scenarios
+    #[arg(value_name = "NAME", add = super::completions::pending())]
+    names: Vec<String>,
     /// Accept these pending snapshots without a question
-    #[arg(long, value_name = "NAME", num_args = 1.., group = "decision")]
+    #[arg(long, value_name = "NAME", num_args = 1.., group = "decision", add = super::completions::pending())]
     accept: Vec<String>,
     /// Remove these pending snapshots without a question
-    #[arg(long, value_name = "NAME", num_args = 1.., group = "decision")]
+    #[arg(long, value_name = "NAME", num_args = 1.., group = "decision", add = super::completions::pending())]
     reject: Vec<String>,
     /// Accept all pending snapshots without a question
     #[arg(long, group = "decision")]
@@ -32,12 +35,16 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     let store = Store::new(&args.folders.snapshots);
     let terminal = Term::stdout();
+    let selection = match &args.names[..] {
+        [] => Selection::All,
+        names => Selection::Names(names),
+    };
     let decided = match args {
-        Args { all: true, .. } => review::decide(&store, Selection::All, Decision::Accept),
+        Args { all: true, .. } => review::decide(&store, selection, Decision::Accept),
         Args { accept, .. } if !accept.is_empty() => review::decide(&store, Selection::Names(accept), Decision::Accept),
         Args { reject, .. } if !reject.is_empty() => review::decide(&store, Selection::Names(reject), Decision::Reject),
-        _ if !terminal.is_term() => return overview(&store),
-        _ => return at_terminal(args, &store, terminal, theme),
+        _ if !terminal.is_term() => return overview(&store, selection),
+        _ => return at_terminal(args, &store, selection, terminal, theme),
     };
     if let Ok(outcome) = &decided {
         // Nobody reads on: what is done is done.
@@ -46,8 +53,8 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     exit_of(decided)
 }
 
-fn overview(store: &Store) -> Exit {
-    match review::overview(store) {
+fn overview(store: &Store, selection: Selection) -> Exit {
+    match review::overview(store, selection) {
         Ok(overview) => {
             let _ = write!(io::stdout(), "{overview}");
             if overview.pending.is_empty() {
@@ -56,11 +63,11 @@ fn overview(store: &Store) -> Exit {
                 Exit::Fail
             }
         }
-        Err(error) => failed(&error.into()),
+        Err(error) => failed(&error),
     }
 }
 
-fn at_terminal(args: &Args, store: &Store, mut terminal: Term, theme: &Theme) -> Exit {
+fn at_terminal(args: &Args, store: &Store, selection: Selection, mut terminal: Term, theme: &Theme) -> Exit {
     let folders = &args.folders;
     let scenario = |name: &str| {
         let path = folders.scenarios.join(format!("{name}.toml"));
@@ -79,7 +86,7 @@ fn at_terminal(args: &Args, store: &Store, mut terminal: Term, theme: &Theme) ->
         ladder: &ladder,
         colour: theme.color,
     };
-    exit_of(review::review(store, &mut terminal, &guide))
+    exit_of(review::review(store, selection, &mut terminal, &guide))
 }
 
 fn exit_of(decided: Result<ReviewOutcome, ReviewError>) -> Exit {

@@ -28,7 +28,7 @@ const RUNS_PER_CORE: usize = 4;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Names, files, folders, or parts of names; all scenarios when none is given
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", add = super::completions::scenarios())]
     selectors: Vec<String>,
     #[command(flatten)]
     folders: Folders,

@@ -24,7 +24,7 @@ use tokio::io::unix::AsyncFd;
 pub use result::ActionResult;
 
 use crate::bench::watch;
-use crate::scenario::{ShutdownHow, SocketOption, Verb};
+use crate::scenario::{Address, ShutdownHow, SocketOption, Verb};
 use crate::tcp::Party;
 
 type Handle = Rc<AsyncFd<Socket>>;
@@ -43,6 +43,10 @@ pub struct Endpoint {
 struct Sockets {
     listener: Option<Handle>,
     connection: Option<Handle>,
+    /// Whether the connection's `connect` has failed: the next one needs a new socket.
+    is_void: bool,
+    /// A socket that has an address and nothing else yet.
+    bound: Option<Socket>,
     /// Options that were set before there was a socket, in order.
     early_options: Vec<(SocketOption, i64)>,
 }
@@ -80,7 +84,9 @@ impl Endpoint {
     pub async fn perform(&self, verb: &Verb) -> ActionResult {
         match verb {
             Verb::Listen { backlog } => self.listen(*backlog).into(),
-            Verb::Connect { to_self } => self.connect(*to_self).await.into(),
+            Verb::Connect { to_self } => self.connect(None, *to_self).await.into(),
+            Verb::ConnectTo(address) => self.connect(Some(*address), false).await.into(),
+            Verb::Bind(address) => self.bind(*address).into(),
             Verb::Accept => self.accept().await.into(),
             Verb::Set(name, value) => self.set(*name, *value).into(),
             Verb::Get(name, _) => match self.get(*name) {
@@ -110,33 +116,62 @@ impl Endpoint {
         if self.sockets.borrow().listener.is_some() {
             return Err(Stop::Impossible(format!("the {} listens already", self.party)));
         }
-        let socket = self.bound_socket(self.local)?;
+        let socket = self.own_socket()?;
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         socket.listen(backlog).map_err(failed("listen"))?;
         self.sockets.borrow_mut().listener = Some(register(socket)?);
         Ok(())
     }
 
-    async fn connect(&self, to_self: bool) -> Result<(), Stop> {
+    /// Connects with a socket of its own; where one is connected already or connects, with that one, as a program does
+    /// that calls connect() twice.
+    async fn connect(&self, target: Option<Address>, to_self: bool) -> Result<(), Stop> {
+        let remote = target.map_or(self.remote, |address| address.or(self.remote));
+        let current = self.sockets.borrow().connection.clone();
+        if let Some(connection) = current.filter(|_| !self.sockets.borrow().is_void) {
+            let again = || connection.get_ref().connect(&remote.into()).map_err(failed("connect"));
+            // The first call after a non-blocking connect only takes note of its success; a blocking one has done that.
+            return again().and_then(|()| again());
+        }
         // A socket of an earlier attempt would keep the port.
         self.take_connection()?;
-        let socket = self.bound_socket(self.local)?;
+        let socket = self.own_socket()?;
         let own = socket.local_addr().map_err(failed("getsockname"))?;
-        let target = if to_self { own } else { self.remote.into() };
+        let target = if to_self { own } else { remote.into() };
         let begun = socket.connect(&target);
         // Only now: a socket that was never connected polls as writable.
         let handle = register(socket)?;
-        self.sockets.borrow_mut().connection = Some(Rc::clone(&handle));
-        match begun {
-            Ok(()) => return Ok(()),
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-            Err(error) => return Err(Stop::Call { call: "connect", error }),
+        {
+            let mut sockets = self.sockets.borrow_mut();
+            sockets.connection = Some(Rc::clone(&handle));
+            sockets.is_void = false;
         }
-        let _writable = handle.writable().await.map_err(failed("poll"))?;
-        match handle.get_ref().take_error().map_err(failed("getsockopt"))? {
+        let outcome = match begun {
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+                let _writable = handle.writable().await.map_err(failed("poll"))?;
+                handle.get_ref().take_error().map_err(failed("getsockopt"))?
+            }
+            begun => begun.err(),
+        };
+        match outcome {
             None => Ok(()),
-            Some(error) => Err(Stop::Call { call: "connect", error }),
+            Some(error) => {
+                self.sockets.borrow_mut().is_void = true;
+                Err(Stop::Call { call: "connect", error })
+            }
         }
+    }
+
+    fn bind(&self, address: Address) -> Result<(), Stop> {
+        let socket = self.bound_socket(address.or(self.local))?;
+        self.sockets.borrow_mut().bound = Some(socket);
+        Ok(())
+    }
+
+    /// The socket that `bind` has made, or one with the usual address.
+    fn own_socket(&self) -> Result<Socket, Stop> {
+        let bound = self.sockets.borrow_mut().bound.take();
+        bound.map_or_else(|| self.bound_socket(self.local), Ok)
     }
 
     async fn accept(&self) -> Result<(), Stop> {
@@ -148,7 +183,11 @@ impl Endpoint {
             .await
             .map_err(failed("accept"))?;
         socket.set_nonblocking(true).map_err(failed("fcntl"))?;
-        self.sockets.borrow_mut().connection = Some(register(socket)?);
+        {
+            let mut sockets = self.sockets.borrow_mut();
+            sockets.connection = Some(register(socket)?);
+            sockets.is_void = false;
+        }
         Ok(())
     }
 

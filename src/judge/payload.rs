@@ -201,6 +201,9 @@ fn first_difference(one: &[u8], other: &[u8]) -> String {
         .map_or_else(String::new, |at| format!(": they differ from byte {at}"))
 }
 
+/// More than any IP packet carries: a damaged recording can claim any length.
+const LARGEST_PAYLOAD: u32 = 1 << 20;
+
 /// One direction's bytes in order.
 struct Wire {
     bytes: Vec<u8>,
@@ -218,7 +221,7 @@ impl Wire {
         for segment in &sent {
             // A payload that the capture cut is filled up, so that the lengths are right.
             let mut payload = segment.payload.clone();
-            payload.resize(segment.len as usize, 0);
+            payload.resize(segment.len.min(LARGEST_PAYLOAD) as usize, 0);
             padded.push(payload);
         }
         for (segment, payload) in sent.iter().zip(&padded) {

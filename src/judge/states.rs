@@ -73,6 +73,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
                     let inferred = replay.state(party);
                     let timed_out = reported == State::Closed && quiet >= SHORTEST_TIMER;
                     let not_taken = only_syn_acks && (reported, inferred) == (State::SynReceived, State::Established);
+                    if timed_out {
+                        // From here on the kernel knows no such connection.
+                        replay.call(party, Call::Failed);
+                    }
                     if reported != inferred && !timed_out && !not_taken {
                         wrong.push(contradiction(scenario, *step, party, reported, inferred));
                     }
@@ -105,7 +109,7 @@ fn contradiction(scenario: &Scenario, step: usize, party: Party, reported: State
 }
 
 /// What a call that succeeds changes without a segment.
-fn call_of(verb: &Verb) -> Option<Call> {
+pub(crate) fn call_of(verb: &Verb) -> Option<Call> {
     match verb {
         Verb::Listen { .. } => Some(Call::Listen),
         Verb::Close { listener: true } => Some(Call::CloseListener),
@@ -116,7 +120,7 @@ fn call_of(verb: &Verb) -> Option<Call> {
 }
 
 /// Whether the failed call leaves a closed socket: an open that failed, or a connection that the kernel gave up.
-fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
+pub(crate) fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
     let ActionResult::Failed { errno, .. } = result else {
         return false;
     };

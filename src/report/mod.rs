@@ -3,6 +3,7 @@
 //! - [`Live`]: progress and segment lines, from run events;
 //! - [`ladder()`]: the session as a diagram, client left, server right; [`svg()`]: a picture of it;
 //! - [`explain()`]: what each segment does and why its numbers are these; [`lessons`]: what the run teaches;
+//! - [`story()`]: the same in words, without a diagram;
 //! - [`verdict()`], [`line`](fn@line), [`summary`]: what the judge said, at length, in one line, and about a suite;
 //! - [`doctor()`]: what the machine can do.
 //!
@@ -17,6 +18,7 @@ mod live;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod story;
 mod suite;
 mod svg;
 mod text;
@@ -27,6 +29,7 @@ pub use doctor::{Probe, doctor};
 pub use explain::{explain, lessons, lessons_shown};
 pub use ladder::ladder;
 pub use live::{Detail, Live};
+pub use story::story;
 pub use suite::{line, summary};
 pub use svg::svg;
 pub use theme::{MAX_WIDTH, MIN_WIDTH, Role, Theme};

@@ -143,6 +143,12 @@ impl Eyes {
         frames
     }
 
+    /// A new listener: what the server has sent belongs to connections of another one.
+    pub(super) fn forget_server(&mut self) {
+        self.server_answered = false;
+        self.server_connected = false;
+    }
+
     /// Takes note that the lab itself is about to send this frame: the capture's next one that is equal to it is this one.
     pub(super) fn note_injected(&mut self, frame: TcpFrame, origin: Origin) {
         self.injected.push_back((frame, origin));

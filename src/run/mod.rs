@@ -102,11 +102,30 @@ pub fn run(
     interrupt: &Interrupt,
     observe: &mut (dyn FnMut(&Entry) + Send),
 ) -> Result<Run, RunError> {
+    in_thread(scenario, options, interrupt, observe, false)
+}
+
+/// Plays a scenario to find out what happens: whatever segments come and however calls end, the run goes on. The lines of
+/// the scenario only ask for patience: a step waits for what they name as long as it may still come.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn explore(scenario: &Scenario, options: &Options, interrupt: &Interrupt) -> Result<Run, RunError> {
+    in_thread(scenario, options, interrupt, &mut |_| {}, true)
+}
+
+fn in_thread(
+    scenario: &Scenario,
+    options: &Options,
+    interrupt: &Interrupt,
+    observe: &mut (dyn FnMut(&Entry) + Send),
+    explores: bool,
+) -> Result<Run, RunError> {
     // A thread of its own: it leaves the network namespace of all others, and it never comes back.
     thread::scope(|scope| {
         let bench = thread::Builder::new()
             .name(scenario.name.clone())
-            .spawn_scoped(scope, || on_bench(scenario, options, interrupt, observe))
+            .spawn_scoped(scope, || on_bench(scenario, options, interrupt, observe, explores))
             .map_err(|error| RunError::io("clone", error))?;
         bench
             .join()
@@ -119,6 +138,7 @@ fn on_bench(
     options: &Options,
     interrupt: &Interrupt,
     observe: &mut (dyn FnMut(&Entry) + Send),
+    explores: bool,
 ) -> Result<Run, RunError> {
     let Settings { family, .. } = scenario.settings;
     let mut bench = match options.mode {
@@ -156,7 +176,15 @@ fn on_bench(
         .map_err(|error| RunError::io("epoll_create", error))?;
     runtime.block_on(LocalSet::new().run_until(async {
         let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
-        let mut play = Play::new(scenario, &mut bench, interrupt, clock, eyes, Log::new(observe));
+        let mut play = Play::new(
+            scenario,
+            &mut bench,
+            interrupt,
+            clock,
+            eyes,
+            Log::new(observe),
+            explores,
+        );
         let ending = play.play().await?;
         // The last words come before the play drops its sockets, which puts more segments on the wire.
         let Play {

@@ -20,7 +20,7 @@ use crate::tcp::Flags;
 /// The largest scenario file that is read, bytes.
 pub(super) const MAX_FILE: usize = 1 << 20;
 
-const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 8] = [
     "title", "teaches", "covers", "deviates", "findings", "slow", "bench", "timeline",
 ];
 const TIMELINE_HELP: &str = "write timeline = ''' … ''' over several lines";
@@ -48,6 +48,13 @@ pub fn parse(name: &str, path: &Path, source: &[u8]) -> Result<Scenario, Diagnos
         Some(scenario) if reader.diagnostics.is_empty() => Ok(scenario),
         _ => Err(Diagnostics::new(path, text.clone(), reader.diagnostics)),
     }
+}
+
+/// Where the timeline stands between its quotation marks, in the text of a valid scenario file.
+pub(super) fn timeline_span(text: &str) -> Option<Span> {
+    let table = DeTable::parse(text).ok()?;
+    let span = table.get_ref().get("timeline")?.span();
+    (span.len() >= 6).then_some(span.start + 3..span.end - 3)
 }
 
 /// The text of the bytes, or a text to show and what is wrong with it.

@@ -7,8 +7,10 @@
 
 mod diagnostic;
 mod file;
+mod layout;
 mod library;
 mod model;
+mod schema;
 mod settings;
 mod timeline;
 
@@ -17,10 +19,12 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file::parse;
+pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
-    Action, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome, Payload,
-    Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step, SysctlValue,
-    Timing, Verb, Want,
+    Action, Address, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome,
+    Payload, Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step,
+    SysctlValue, Timing, Verb, Want,
 };
+pub use schema::schema;
 pub use timeline::errno_name;

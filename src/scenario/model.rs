@@ -1,5 +1,6 @@
 //! What a scenario file means, after parsing.
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -214,6 +215,10 @@ pub enum Verb {
         /// Whether the socket connects to itself.
         to_self: bool,
     },
+    /// `connect to ADDRESS`: connect to somewhere else than the server.
+    ConnectTo(Address),
+    /// `bind ADDRESS`: make a socket with this address, which the next `connect` or `listen` uses.
+    Bind(Address),
     /// `accept`: take one connection out of the accept queue.
     Accept,
     /// `send PAYLOAD`: write until all of it is written.
@@ -271,7 +276,8 @@ impl Verb {
     pub fn name(&self) -> &'static str {
         match self {
             Verb::Listen { .. } => "listen",
-            Verb::Connect { .. } => "connect",
+            Verb::Connect { .. } | Verb::ConnectTo(_) => "connect",
+            Verb::Bind(_) => "bind",
             Verb::Accept => "accept",
             Verb::Send(_) => "send",
             Verb::Write(_) => "write",
@@ -312,6 +318,22 @@ impl Injection {
             options.items.push(OptionPattern::End);
         }
         segment
+    }
+}
+
+/// `127.0.0.5 port 40002`; what is not given is as on any other run: the bench's address, the end's own port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The IP address, of the family of the bench.
+    pub ip: Option<IpAddr>,
+    /// The port; 0 leaves the choice to the kernel.
+    pub port: Option<u16>,
+}
+
+impl Address {
+    /// The address, with what it leaves open taken from `usual`.
+    pub fn or(self, usual: SocketAddr) -> SocketAddr {
+        SocketAddr::new(self.ip.unwrap_or(usual.ip()), self.port.unwrap_or(usual.port()))
     }
 }
 

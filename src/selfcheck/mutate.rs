@@ -17,8 +17,11 @@ pub struct Mutant {
 
 /// Payload bytes of a segment that are changed, spread evenly.
 const PLACES: usize = 3;
-/// Segments of a recording that have their turn, the first and the last ones of a long one.
+/// Segments of a recording that have their turn: of a longer one, the first and the last ones.
 const SEGMENTS: usize = 64;
+/// The same for a recording of thousands, each of whose mutants takes long to judge.
+const SEGMENTS_OF_BULK: usize = 12;
+const BULK: usize = 500;
 
 /// All mutants of a recording. Of a long recording only the first and the last segments have their turn: those between are
 /// alike.
@@ -30,8 +33,13 @@ pub fn mutants(original: &Recording) -> Vec<Mutant> {
     let places: Vec<usize> = (0..original.entries.len())
         .filter(|place| matches!(original.entries[*place], Entry::Segment(_)))
         .collect();
+    let turns = if places.len() < BULK {
+        SEGMENTS
+    } else {
+        SEGMENTS_OF_BULK
+    };
     for (number, place) in places.iter().enumerate() {
-        if number < SEGMENTS / 2 || number + SEGMENTS / 2 >= places.len() {
+        if number < turns / 2 || number + turns / 2 >= places.len() {
             all.of_segment(*place, number, places.get(number + 1).copied());
         }
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use console::{Style, measure_text_width};
+use console::{Style, measure_text_width, truncate_str};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::file::normalise;
@@ -110,6 +110,33 @@ impl Diff {
         } else {
             parts.join(", ")
         }
+    }
+
+    /// Both transcripts in full, side by side, in so many columns: lines that differ have `|` between them, a line that only
+    /// one of them has `<` or `>`. What is too long for its half is cut.
+    pub fn side_by_side(&self, width: usize) -> String {
+        let half = width.saturating_sub(3) / 2;
+        let side = |side: &Option<Side>| {
+            let text = side
+                .as_ref()
+                .map_or(String::new(), |side| visible(&side.text).into_owned());
+            let cut = truncate_str(&text, half, "~").into_owned();
+            let blanks = half.saturating_sub(measure_text_width(&cut));
+            cut + &" ".repeat(blanks)
+        };
+        let mut text = String::new();
+        for row in &self.rows {
+            let mark = match (&row.old, &row.new) {
+                (Some(_), None) => '<',
+                (None, Some(_)) => '>',
+                _ if row.is_same() => ' ',
+                _ => '|',
+            };
+            let line = format!("{} {mark} {}", side(&row.old), side(&row.new));
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
     }
 
     /// The differences as text for people: a legend, then the lines, each with its segment's number in the accepted and

@@ -161,9 +161,15 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    /// An open that failed, and a connection that the kernel gave up, leave the state CLOSED without a segment.
+    /// An open that failed, and a connection that the kernel gave up, leave the state CLOSED without a segment; so do the
+    /// timers of FIN-WAIT-2 and TIME-WAIT, of which only the kernel's report tells.
     fn call_in_the_end(&mut self, number: usize) {
         let action = &self.steps[number].action;
+        if let (Verb::State(State::Closed), Some(ActionResult::Done { .. })) = (&action.verb, self.results.get(&number))
+        {
+            self.replay.call(action.party, Call::Failed);
+            return;
+        }
         let Some(ActionResult::Failed { errno, .. }) = self.results.get(&number) else {
             return;
         };

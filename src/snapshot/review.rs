@@ -13,13 +13,17 @@ use super::diff::{View, diff};
 use super::store::{Pending, Store, StoreError};
 use super::text::visible;
 
-const PROMPT: &str = "[a]ccept [r]eject [s]kip [A]ll [u]ndo [l]adder [q]uit? ";
+const PROMPT: &str = "[a]ccept [r]eject [s]kip [A]ll [u]ndo [b]oth [l]adder [q]uit? ";
+/// How wide the two versions stand side by side where nothing else is known.
+const WIDTH: usize = 120;
 const HELP: &str = "\
   a  accept: this is how the session goes from now on
   r  reject: remove the pending transcript; the accepted one stays
   s  skip: leave it pending
   A  accept this one and all that follow
   u  undo the last decision and go back to it
+  b  show both versions in full, side by side: a ladder of the accepted one cannot be drawn, for a
+     snapshot holds its text only
   l  show the ladder diagram of the run
   q  quit; what was decided is done, the rest stays pending
   Ctrl-C leaves everything as it was
@@ -146,10 +150,15 @@ pub struct Overview {
 ///
 /// # Errors
 /// The pending snapshots cannot be listed, or the screen fails. Then nothing has changed.
-pub fn review(store: &Store, screen: &mut dyn Screen, guide: &Guide) -> Result<ReviewOutcome, ReviewError> {
+pub fn review(
+    store: &Store,
+    selection: Selection,
+    screen: &mut dyn Screen,
+    guide: &Guide,
+) -> Result<ReviewOutcome, ReviewError> {
     let mut outcome = ReviewOutcome::default();
     let mut pending = Vec::new();
-    for name in store.pending_names()? {
+    for name in meant(store, selection)? {
         match store.pending(&name) {
             Ok(Some(found)) => pending.push(found),
             Ok(None) => {}
@@ -171,9 +180,22 @@ pub fn review(store: &Store, screen: &mut dyn Screen, guide: &Guide) -> Result<R
 /// # Errors
 /// The pending snapshots cannot be listed, or one of the names is not among them. Then nothing has changed.
 pub fn decide(store: &Store, selection: Selection, decision: Decision) -> Result<ReviewOutcome, ReviewError> {
+    let mut outcome = ReviewOutcome::default();
+    for name in meant(store, selection)? {
+        match store.pending(&name) {
+            Ok(Some(pending)) => outcome.apply(store, &pending, decision),
+            Ok(None) => {}
+            Err(error) => outcome.failed.push((name, error)),
+        }
+    }
+    Ok(outcome)
+}
+
+/// The names that are meant, in the order of the folder.
+fn meant(store: &Store, selection: Selection) -> Result<Vec<String>, ReviewError> {
     let known = store.pending_names()?;
-    let meant: Vec<&String> = match selection {
-        Selection::All => known.iter().collect(),
+    match selection {
+        Selection::All => Ok(known),
         Selection::Names(names) => {
             if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
                 return Err(ReviewError::NotPending {
@@ -184,25 +206,16 @@ pub fn decide(store: &Store, selection: Selection, decision: Decision) -> Result
                     },
                 });
             }
-            known.iter().filter(|name| names.contains(name)).collect()
-        }
-    };
-    let mut outcome = ReviewOutcome::default();
-    for name in meant {
-        match store.pending(name) {
-            Ok(Some(pending)) => outcome.apply(store, &pending, decision),
-            Ok(None) => {}
-            Err(error) => outcome.failed.push((name.clone(), error)),
+            Ok(known.into_iter().filter(|name| names.contains(name)).collect())
         }
     }
-    Ok(outcome)
 }
 
 /// Lists what is pending, for those who cannot be asked.
 ///
 /// # Errors
 /// The pending snapshots cannot be listed.
-pub fn overview(store: &Store) -> Result<Overview, StoreError> {
+pub fn overview(store: &Store, selection: Selection) -> Result<Overview, ReviewError> {
     let describe = |name: String| {
         let text = match store.pending(&name) {
             Ok(Some(Pending { accepted: None, .. })) => "new".to_owned(),
@@ -217,7 +230,7 @@ pub fn overview(store: &Store) -> Result<Overview, StoreError> {
         Some((name, text))
     };
     Ok(Overview {
-        pending: store.pending_names()?.into_iter().filter_map(describe).collect(),
+        pending: meant(store, selection)?.into_iter().filter_map(describe).collect(),
     })
 }
 
@@ -243,6 +256,7 @@ fn ask(pending: &[Pending], screen: &mut dyn Screen, guide: &Guide) -> io::Resul
             Key::Char('A') => decisions.resize(pending.len(), Decision::Accept),
             Key::Char('u') if decisions.pop().is_none() => screen.show("There is nothing to undo yet.\n")?,
             Key::Char('u') => {}
+            Key::Char('b') => screen.show(&both(current))?,
             Key::Char('l') => match (guide.ladder)(&current.name) {
                 Some(ladder) => screen.show(&format!("{}\n\n", ladder.trim_end()))?,
                 None => screen.show("There is no recording of the run; run the scenario again to have one.\n")?,
@@ -253,6 +267,17 @@ fn ask(pending: &[Pending], screen: &mut dyn Screen, guide: &Guide) -> io::Resul
         }
     }
     Ok(Some(decisions))
+}
+
+/// The accepted and the new transcript side by side.
+fn both(pending: &Pending) -> String {
+    match &pending.accepted {
+        None => "No transcript of this scenario is accepted yet.\n".to_owned(),
+        Some(accepted) => {
+            let sides = diff(&accepted.contents, &pending.proposed.contents).side_by_side(WIDTH);
+            format!("{:<w$} new\n{sides}\n", "accepted", w = WIDTH / 2)
+        }
+    }
 }
 
 /// All about one pending snapshot.

@@ -106,6 +106,14 @@ impl Artefacts {
     pub fn read_recording(&self) -> Result<Recording, ArtefactError> {
         read(&self.recording())
     }
+
+    /// Reads the judgement back.
+    ///
+    /// # Errors
+    /// A file that is missing, or not a judgement.
+    pub fn read_judgement(&self) -> Result<Judgement, ArtefactError> {
+        read(&self.folder.join("judgement.json"))
+    }
 }
 
 fn save_capture(path: &Path, frames: &[Frame]) -> Result<(), CaptureError> {

@@ -4,6 +4,7 @@
 //! which runs end.
 
 mod artefacts;
+mod conversation;
 mod load;
 mod pool;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 pub use artefacts::{ArtefactError, Artefacts};
+pub use conversation::Conversation;
 pub use load::Load;
 pub use pool::{Job, News, play_all};
 

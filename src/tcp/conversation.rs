@@ -30,8 +30,15 @@ impl Conversation {
         if segment.flags.contains(Flags::SYN) && opens {
             *self.isn_mut(segment.from) = Some(segment.seq);
         }
+        // A closed port answers a segment without ACK with SEQ 0 (section 3.10.7.1), also where an earlier connection had
+        // an ISN.
+        let of_closed_port = segment.flags.contains(Flags::RST | Flags::ACK) && segment.seq == Seq(0);
         Relative {
-            seq: self.relative_to(segment.from, segment.seq),
+            seq: if of_closed_port {
+                0
+            } else {
+                self.relative_to(segment.from, segment.seq)
+            },
             ack: segment
                 .flags
                 .contains(Flags::ACK)

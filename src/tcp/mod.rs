@@ -29,7 +29,7 @@ pub use flags::Flags;
 pub use lint::{RULES, Rule, Violation, lint};
 pub use option::TcpOption;
 pub use party::Party;
-pub use replay::{Call, Replay};
+pub use replay::{Call, Named, Replay, Transitions};
 pub use segment::{Checksum, Nanos, Origin, Segment};
 pub use seq::Seq;
 pub use state::State;

@@ -11,6 +11,10 @@
 //! gap), and the reduced FIN-WAIT-2 of a closed socket, which takes any RST in the window. What happens without a segment
 //! comes in as a [`Call`].
 
+mod transition;
+
+pub use transition::{Named, Transitions};
+
 use super::{Flags, Origin, Party, Segment, Seq, State};
 
 /// What an application told TCP to do, as far as it changes a state without a segment on the wire.
@@ -278,6 +282,11 @@ impl End {
         let flags = segment.flags;
         if flags.contains(Flags::RST) {
             self.delivered_rst(segment.seq);
+            return;
+        }
+        if flags.contains(Flags::SYN) && self.state == SynReceived && self.initial.is_none() {
+            // No SYN,ACK was sent: the listener had dropped the SYN before, as Linux does when its queue is full.
+            self.delivered_to_listener(segment);
             return;
         }
         if flags.contains(Flags::SYN) {
@@ -647,6 +656,22 @@ mod tests {
         replay.segment(&client("ACK", 9_001, 70_001, b""));
         assert_eq!(replay.state(Party::Server), Established);
         assert_eq!(replay.state(Party::Client), Established);
+    }
+
+    #[test]
+    fn a_syn_that_the_listener_dropped_leaves_it_free_for_the_next() {
+        let mut replay = listening();
+        replay.segment(&client("SYN", 0, 0, b""));
+        replay.call(Party::Client, Call::Failed);
+        for segment in [
+            client("SYN", 7_000, 0, b""),
+            server("SYN ACK", 0, 7_001, b""),
+            client("ACK", 7_001, 1, b""),
+        ] {
+            replay.segment(&segment);
+            assert_ne!(replay.state(Party::Server), Listen);
+        }
+        assert_eq!(replay.state(Party::Server), Established);
     }
 
     #[test]

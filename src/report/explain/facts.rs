@@ -173,6 +173,10 @@ impl<'a> Walk<'a> {
             | ActionResult::Failed { received, .. } => end.read += received.len() as u64,
             _ => {}
         }
+        if let (Verb::State(State::Closed), ActionResult::Done { .. }) = (&step.action.verb, result) {
+            // By a timer, perhaps, which no segment shows.
+            self.replay.call(step.action.party, Call::Failed);
+        }
         // An open that failed, and a connection that the kernel gave up, are CLOSED without a segment.
         if let ActionResult::Failed { errno, .. } = result {
             let opens = matches!(step.action.verb, Verb::Connect { .. });

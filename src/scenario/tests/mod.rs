@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod language;
+mod layout;
 mod library;
 mod robustness;
 mod spelling;

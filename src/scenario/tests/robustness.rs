@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{file, play};
-use crate::scenario::{Diagnostics, Scenario, parse};
+use crate::scenario::{Diagnostics, Entry, Library, Scenario, parse};
 
 fn parse_bytes(source: &[u8]) -> Result<Scenario, Diagnostics> {
     let result = parse("test", Path::new("test.toml"), source);
@@ -27,18 +27,9 @@ fn parse_bytes(source: &[u8]) -> Result<Scenario, Diagnostics> {
 /// The repository's scenarios.
 fn valid_files() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut folders = vec![folder];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().expect("a scenario folder") {
-            let path = entry.expect("a file").path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => files.push(std::fs::read(path).expect("a scenario")),
-            }
-        }
-    }
-    files
+    let entries = Library::new(folder).entries().expect("the scenario folder");
+    let read = |entry: Entry| std::fs::read(entry.path).expect("a scenario");
+    entries.into_iter().map(read).collect()
 }
 
 /// One change to a text: bytes of it are replaced by others.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{expectations, play, step};
 use crate::scenario::{
-    Action, Count, Expect, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
+    Action, Address, Count, Expect, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
     ShutdownHow, SocketOption, Timing, Verb, Want, errno_name,
 };
 use crate::tcp::{Flags, Party, State};
@@ -53,8 +53,12 @@ fn verb() -> impl Strategy<Value = (Party, Verb)> {
         Just(Verb::Accept),
         Just(Verb::Close { listener: true }),
     ];
-    let client = any::<bool>().prop_map(|to_self| Verb::Connect { to_self });
+    let client = prop_oneof![
+        any::<bool>().prop_map(|to_self| Verb::Connect { to_self }),
+        address().prop_map(Verb::ConnectTo),
+    ];
     let either = prop_oneof![
+        address().prop_map(Verb::Bind),
         payload(1).prop_map(Verb::Send),
         payload(1).prop_map(Verb::Write),
         want().prop_map(Verb::Recv),
@@ -335,4 +339,14 @@ fn lines_have_one_canonical_spelling() {
 fn three_apostrophes_never_stand_in_a_row() {
     let action = step(r#"client send "''\x27''\x27'" -> EPIPE"#).action;
     assert_eq!(action.to_string(), r#"client send "''\x27''\x27'" -> EPIPE"#);
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    prop_oneof![
+        any::<(std::net::IpAddr, Option<u16>)>().prop_map(|(ip, port)| Address { ip: Some(ip), port }),
+        any::<u16>().prop_map(|port| Address {
+            ip: None,
+            port: Some(port)
+        }),
+    ]
 }

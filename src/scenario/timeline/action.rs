@@ -1,12 +1,14 @@
 //! Action lines: `+1s client send "Hello" -> EPIPE &`.
 
+use std::net::IpAddr;
+
 use super::errno;
 use super::injection;
 use super::payload::{self, FORMS, Payloads};
 use super::quantity;
 use super::token::{Kind, Line};
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
-use crate::scenario::{Action, Outcome, Payload, ShutdownHow, SocketOption, Span, Verb, Want};
+use crate::scenario::{Action, Address, Outcome, Payload, ShutdownHow, SocketOption, Span, Verb, Want};
 use crate::tcp::{Party, State};
 
 /// The accept queue's length when `listen` does not name one.
@@ -14,9 +16,9 @@ const BACKLOG: u32 = 5;
 /// The most bytes that `recv`, `echo` or `stream` can name.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
-const VERBS: [&str; 15] = [
-    "listen", "connect", "accept", "send", "write", "recv", "read", "echo", "shutdown", "close", "abort", "set", "get",
-    "state", "wait",
+const VERBS: [&str; 16] = [
+    "bind", "listen", "connect", "accept", "send", "write", "recv", "read", "echo", "shutdown", "close", "abort",
+    "set", "get", "state", "wait",
 ];
 /// The verbs that can wait for the peer, and so can end with `&`.
 const BLOCKING: [&str; 7] = ["connect", "accept", "send", "write", "recv", "read", "echo"];
@@ -105,6 +107,8 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
         "listen" => Verb::Listen {
             backlog: backlog(line)?,
         },
+        "bind" => Verb::Bind(address(line, name)?),
+        "connect" if line.eat("to") => Verb::ConnectTo(address(line, "connect to")?),
         "connect" => Verb::Connect {
             to_self: line.eat("self"),
         },
@@ -132,7 +136,7 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
     };
     let other = match (party, &verb) {
         (Party::Client, Verb::Listen { .. } | Verb::Accept | Verb::Close { listener: true }) => Party::Server,
-        (Party::Server, Verb::Connect { .. }) => Party::Client,
+        (Party::Server, Verb::Connect { .. } | Verb::ConnectTo(_)) => Party::Client,
         _ => return Ok(verb),
     };
     let message = format!("expected something that a {party} can do");
@@ -141,6 +145,45 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
         Party::Server => "the server does not open connections",
     };
     Err(Diagnostic::new(span, message, label).help(format!("did you mean `{other} {verb}`?")))
+}
+
+/// An IP address, a port, or both.
+fn address(line: &mut Line, name: &str) -> Result<Address, Diagnostic> {
+    let ip = match line.peek_word() {
+        None | Some("port") => None,
+        Some(word) => match word.parse::<IpAddr>() {
+            Ok(ip) => {
+                line.advance();
+                Some(ip)
+            }
+            Err(_) => {
+                let help = match word
+                    .rsplit_once(':')
+                    .filter(|(ip, _)| ip.is_empty() || ip.contains('.'))
+                {
+                    Some((ip, port)) => {
+                        format!("write the port as a word: `{name} {ip} port {port}`").replace("  ", " ")
+                    }
+                    None => format!("such as `{name} 127.0.0.5`, `{name} port 40002`, `{name} ::1 port 40002`"),
+                };
+                return Err(line
+                    .unexpected(format!("expected an IP address or `port N` after `{name}`"))
+                    .help(help));
+            }
+        },
+    };
+    let port = match line.eat("port") {
+        true => Some(line.number("port", u16::MAX.into())? as u16),
+        false => None,
+    };
+    if ip.is_none() && port.is_none() {
+        return Err(line
+            .unexpected(format!("expected an IP address or `port N` after `{name}`"))
+            .help(format!(
+                "such as `{name} 127.0.0.5`, `{name} port 40002`, `{name} ::1 port 40002`"
+            )));
+    }
+    Ok(Address { ip, port })
 }
 
 /// Whether the next token begins what can follow any verb.
@@ -290,9 +333,8 @@ fn surplus(line: &Line, verb: &Verb) -> Diagnostic {
         (Verb::Wait, _) => {
             diagnostic.help("`wait` waits for all background actions; to pause write `+1s` before an action")
         }
-        (Verb::Connect { .. }, _) => {
-            diagnostic.help("`connect` goes to the server, `connect self` to the socket itself")
-        }
+        (Verb::Connect { .. }, _) => diagnostic
+            .help("`connect` goes to the server, `connect self` to the socket itself, `connect to ADDRESS` elsewhere"),
         (Verb::Listen { .. }, _) => diagnostic.help("to set the length of the accept queue write `listen backlog 5`"),
         (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => {
             diagnostic.help("leave it out: a number alone counts bytes")

@@ -6,6 +6,7 @@
 mod action;
 mod errno;
 mod injection;
+mod layout;
 mod options;
 mod order;
 mod payload;
@@ -17,6 +18,7 @@ mod token;
 use std::path::Path;
 
 pub use errno::errno_name;
+pub(super) use layout::lay_out;
 
 use self::payload::Payloads;
 use self::token::{Kind, Line};

@@ -15,6 +15,7 @@ pub(super) fn check(source: &str, phases: &[Phase]) -> Vec<Diagnostic> {
         ends: [Socket::Missing; 2],
         pending: [false; 2],
         to_self: false,
+        is_void: false,
         diagnostics: Vec::new(),
     };
     for step in phases.iter().flat_map(|phase| &phase.steps) {
@@ -41,6 +42,8 @@ struct Play<'a> {
     pending: [bool; 2],
     /// Whether the client has connected to itself.
     to_self: bool,
+    /// Whether the last connect fails, as its line says: then there may be another.
+    is_void: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -51,12 +54,17 @@ impl Play<'_> {
         if !matches!(action.outcome, Outcome::Errno(_)) {
             self.possible(action);
         }
+        if matches!(action.verb, Verb::Connect { .. } | Verb::ConnectTo(_)) {
+            let on_another = |errno| !matches!(errno, libc::EISCONN | libc::EALREADY);
+            self.is_void = matches!(action.outcome, Outcome::Errno(errno) if on_another(errno));
+        }
         match action.verb {
             Verb::Listen { .. } => self.listener = Socket::Open,
             Verb::Connect { to_self } => {
                 self.to_self |= to_self;
                 self.ends[index] = Socket::Open;
             }
+            Verb::ConnectTo(_) => self.ends[index] = Socket::Open,
             Verb::Accept => self.ends[index] = Socket::Open,
             Verb::Close { listener: true } => self.listener = Socket::Closed(action.span.start),
             Verb::Close { .. } | Verb::Abort => self.close(party, action.span.start),
@@ -81,8 +89,8 @@ impl Play<'_> {
     fn possible(&mut self, action: &Action) {
         let end = self.ends[action.party as usize];
         match action.verb {
-            Verb::Connect { .. } => {
-                if matches!(end, Socket::Open) {
+            Verb::Connect { .. } | Verb::ConnectTo(_) => {
+                if matches!(end, Socket::Open) && !self.is_void {
                     let message = "expected the client to connect once";
                     let diagnostic = Diagnostic::new(action.span.clone(), message, "it has connected above");
                     self.diagnostics
@@ -114,7 +122,13 @@ impl Play<'_> {
                 self.diagnostics
                     .push(diagnostic.help("an action goes to the background with `&` at the end of its line"));
             }
-            Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait | Verb::Peer(_) => {}
+            Verb::Bind(_)
+            | Verb::Listen { .. }
+            | Verb::Set(..)
+            | Verb::Get(..)
+            | Verb::State(_)
+            | Verb::Wait
+            | Verb::Peer(_) => {}
         }
     }
 

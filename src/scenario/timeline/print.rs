@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use crate::scenario::{
-    Action, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern, ShutdownHow,
-    SocketOption, Timing, Verb, Want,
+    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
+    ShutdownHow, SocketOption, Timing, Verb, Want,
 };
 
 /// Payloads of at least this many bytes are searched for a repeating pattern.
@@ -38,6 +38,8 @@ impl Display for Verb {
             Verb::Listen { backlog: 5 } => Ok(()),
             Verb::Listen { backlog } => write!(f, " backlog {backlog}"),
             Verb::Connect { to_self: true } => f.write_str(" self"),
+            Verb::ConnectTo(address) => write!(f, " to{address}"),
+            Verb::Bind(address) => write!(f, "{address}"),
             Verb::Send(payload) | Verb::Write(payload) => write!(f, " {payload}"),
             Verb::Read(Want::Anything) => Ok(()),
             Verb::Recv(want) | Verb::Read(want) => write!(f, " {want}"),
@@ -58,6 +60,19 @@ impl Display for Verb {
             | Verb::Accept
             | Verb::Abort
             | Verb::Wait => Ok(()),
+        }
+    }
+}
+
+/// With a blank in front, as it follows a word.
+impl Display for Address {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        if let Some(ip) = self.ip {
+            write!(f, " {ip}")?;
+        }
+        match self.port {
+            Some(port) => write!(f, " port {port}"),
+            None => Ok(()),
         }
     }
 }

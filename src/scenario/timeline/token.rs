@@ -81,6 +81,12 @@ impl<'a> Line<'a> {
         Some(token)
     }
 
+    /// Takes the next token; its text in the file.
+    pub(super) fn advance_str(&mut self) -> Option<&'a str> {
+        let text = self.peek_str();
+        self.advance().map(|_| text)
+    }
+
     /// Takes the next token if it is this word.
     pub(super) fn eat(&mut self, word: &str) -> bool {
         let found = self.peek_word() == Some(word);

@@ -86,7 +86,7 @@ impl Folder {
             ladder: &|name| (name == "one").then(|| "C ---> S".to_owned()),
             colour: false,
         };
-        let outcome = review(&self.store, &mut script, &guide);
+        let outcome = review(&self.store, Selection::All, &mut script, &guide);
         assert!(
             outcome.is_err() || script.keys.as_str().is_empty(),
             "keys were left over"
@@ -233,7 +233,7 @@ fn a_damaged_file_does_not_stop_the_review_of_the_others() {
 #[test]
 fn without_a_terminal_the_pending_ones_and_the_commands_are_listed() {
     let folder = Folder::new();
-    insta::assert_snapshot!(overview(&folder.store).expect("listed"), @"
+    insta::assert_snapshot!(overview(&folder.store, Selection::All).expect("listed"), @"
     one    1 line changed
     three  new
     two    new
@@ -244,7 +244,7 @@ fn without_a_terminal_the_pending_ones_and_the_commands_are_listed() {
     ");
     decide(&folder.store, Selection::All, Decision::Reject).expect("rejected");
     assert_eq!(
-        overview(&folder.store).expect("listed").to_string(),
+        overview(&folder.store, Selection::All).expect("listed").to_string(),
         "Nothing waits for review.\n"
     );
     assert_eq!(folder.review("").0, "Nothing waits for review.\n");
@@ -256,14 +256,40 @@ fn decisions_by_name_are_all_or_nothing_about_unknown_names() {
     let before = folder.files();
     let names = ["two", "four"].map(str::to_owned);
     let error = decide(&folder.store, Selection::Names(&names), Decision::Accept).expect_err("four is unknown");
-    assert_eq!(
-        error.to_string(),
-        "nothing is pending for `four`, nothing was changed; pending are one, three, two"
-    );
+    let told = "nothing is pending for `four`, nothing was changed; pending are one, three, two";
+    assert!(error.to_string().starts_with(told), "{error}");
     assert_eq!(folder.files(), before);
     let outcome = decide(&folder.store, Selection::Names(&names[..1]), Decision::Accept).expect("accepted");
     assert_eq!(outcome.accepted, ["two"]);
     assert!(outcome.is_settled());
+}
+
+#[test]
+fn names_limit_the_review_and_its_list() {
+    let folder = Folder::new();
+    let names = ["two".to_owned()];
+    let listed = overview(&folder.store, Selection::Names(&names)).expect("listed");
+    assert_eq!(listed.pending, [("two".to_owned(), "new".to_owned())]);
+    let unknown = ["four".to_owned()];
+    assert!(matches!(
+        overview(&folder.store, Selection::Names(&unknown)),
+        Err(ReviewError::NotPending { .. })
+    ));
+}
+
+#[test]
+fn both_versions_are_shown_side_by_side() {
+    let folder = Folder::new();
+    let (shown, outcome) = folder.review("bsss");
+    assert!(outcome.accepted.is_empty());
+    let row = shown
+        .lines()
+        .find(|line| line.contains(" | "))
+        .expect("a row that differs");
+    assert!(
+        row.starts_with("  C > S  SYN ") && row.ends_with("|   C > S  SYN ECE"),
+        "{row}"
+    );
 }
 
 #[test]

@@ -344,3 +344,17 @@ fn rules_have_distinct_names() {
     names.dedup();
     assert_eq!(names.len(), RULES.len());
 }
+
+#[test]
+fn what_acknowledges_the_fin_may_offer_a_smaller_window() {
+    let window = |mut segment: Segment, window| {
+        segment.window = window;
+        segment
+    };
+    let fin = server("FIN ACK", 1, 1, b"");
+    let small = |ack| window(client("ACK", 1, ack, b""), 500);
+    let before = opened([window(client("ACK", 1, 1, b""), 600), fin.clone(), small(2)]);
+    assert_eq!(rules(&before), []);
+    let not_yet = opened([window(client("ACK", 1, 1, b""), 600), small(1), fin]);
+    assert_eq!(rules(&not_yet), [(4, RIGHT_EDGE.name)]);
+}

@@ -1,0 +1,147 @@
+//! Which transitions took place in a run.
+
+use std::collections::{BTreeMap, HashMap};
+
+use nix::errno::Errno;
+
+use crate::judge::{call_of, ends_connection};
+use crate::run::{ActionResult, Entry, Recording};
+use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
+use crate::tcp::{Call, Named, Party, State, Transitions};
+
+/// What shows that a transition took place; the better, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// The segments on the wire and the calls of the applications.
+    Wire,
+    /// The kernel reported the state that it leads to, as well.
+    Kernel,
+}
+
+/// The transitions that took place, by their ids.
+pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static str, Evidence> {
+    let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
+    let results: HashMap<usize, &ActionResult> = recording
+        .entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
+            _ => None,
+        })
+        .collect();
+    let mut found = Found::default();
+    let mut transitions = Transitions::new();
+    for entry in &recording.entries {
+        match entry {
+            Entry::ActionStarted { step, .. } => {
+                let (Some(action), Some(result)) = (actions.get(*step), results.get(step)) else {
+                    continue;
+                };
+                let state = transitions.state(action.party);
+                found.add(call_without_segment(&action.verb, result, state).map(|id| (action.party, id)));
+                if let (ActionResult::Done { .. }, Some(call)) = (result, call_of(&action.verb)) {
+                    found.add(transitions.call(action.party, call));
+                }
+            }
+            Entry::ActionEnded { step, result, .. } => {
+                let Some(action) = actions.get(*step) else { continue };
+                if errno(result) == Some(Errno::ETIMEDOUT) {
+                    found.add(transitions.timed_out(action.party));
+                } else if ends_connection(&action.verb, result) {
+                    found.add(transitions.call(action.party, Call::Failed));
+                }
+            }
+            Entry::Segment(segment) => {
+                // What is made by hand for an end without a socket shows nothing about a TCP.
+                let named = transitions.segment(segment).into_iter();
+                found.add(named.filter(|(party, _)| scenario.settings.peer != Some(*party)));
+            }
+            Entry::Settled { client, server, .. } => {
+                for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
+                    // An end without a socket has none that the kernel could confirm.
+                    let Some(reported) = reported else { continue };
+                    let inferred = transitions.state(party);
+                    if inferred == reported {
+                        found.confirm(party);
+                    } else if let Some(id) = timer(inferred).filter(|_| reported == State::Closed) {
+                        found.0.insert(id, Evidence::Kernel);
+                        transitions.call(party, Call::Failed);
+                    }
+                }
+                found.forget();
+            }
+        }
+    }
+    found.into_evidence()
+}
+
+/// What has been found, and the last transition of each end since the kernel was last asked.
+#[derive(Default)]
+struct Found(BTreeMap<&'static str, Evidence>, Vec<Named>);
+
+impl Found {
+    fn add(&mut self, named: impl IntoIterator<Item = Named>) {
+        for (party, id) in named {
+            self.0.entry(id).or_insert(Evidence::Wire);
+            self.1.retain(|(other, _)| *other != party);
+            self.1.push((party, id));
+        }
+    }
+
+    /// The kernel reports the state of this end to which its last transition has led.
+    fn confirm(&mut self, party: Party) {
+        let last = self.1.iter().find(|(other, _)| *other == party);
+        if let Some((_, id)) = last {
+            self.0.insert(id, Evidence::Kernel);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.1.clear();
+    }
+
+    fn into_evidence(self) -> BTreeMap<&'static str, Evidence> {
+        self.0
+    }
+}
+
+/// The transition by a timer from a state that the kernel no longer reports.
+fn timer(state: State) -> Option<&'static str> {
+    Some(match state {
+        State::TimeWait => "T20",
+        State::FinWait1 => "T46",
+        State::FinWait2 => "T47",
+        State::Closing => "T48",
+        State::LastAck => "T49",
+        _ => return None,
+    })
+}
+
+/// What a call shows that leaves the wire alone, made in this state.
+fn call_without_segment(verb: &Verb, result: &ActionResult, state: State) -> Option<&'static str> {
+    use State::*;
+    let is_write = matches!(verb, Verb::Send(_) | Verb::Write(_));
+    let is_read = matches!(verb, Verb::Recv(_) | Verb::Read(_));
+    let is_shutdown = matches!(verb, Verb::Shutdown(ShutdownHow::Write | ShutdownHow::Both));
+    let failed = errno(result).is_some();
+    match state {
+        FinWait1 | FinWait2 if is_shutdown && !failed => Some("T104"),
+        Closing | LastAck | TimeWait if is_shutdown && failed => Some("T105"),
+        FinWait1 | FinWait2 | Closing | LastAck | TimeWait if is_write && failed => Some("T106"),
+        Closed if (is_write || is_read) && failed => Some("T107"),
+        Established | SynSent
+            if errno(result).is_some_and(|errno| matches!(errno, Errno::EISCONN | Errno::EALREADY)) =>
+        {
+            Some("T108")
+        }
+        Closing | LastAck | TimeWait if is_read && matches!(result, ActionResult::Eof { .. }) => Some("T111"),
+        _ => None,
+    }
+}
+
+fn errno(result: &ActionResult) -> Option<Errno> {
+    match result {
+        ActionResult::Failed { errno, .. } => Some(Errno::from_raw(*errno)),
+        _ => None,
+    }
+}
