@@ -54,12 +54,15 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
             }
             Entry::Segment(_) | Entry::Fault { .. } => {
                 let Way { sent, delivered } = fates.way(entry);
-                found.add(sent.and_then(|segment| transitions.sent(segment)));
-                found.add(delivered.and_then(|segment| transitions.delivered(segment)));
+                let sent = sent.and_then(|segment| transitions.sent(segment));
+                let delivered = delivered.and_then(|segment| transitions.delivered(segment));
+                // What is made by hand for an end without a socket shows nothing about a TCP.
+                let named = sent.into_iter().chain(delivered);
+                found.add(named.filter(|(party, _)| scenario.settings.peer != Some(*party)));
             }
             Entry::Settled { client, server, .. } => {
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
-                    // An end of hand-built segments has no socket to ask for.
+                    // An end without a socket has none that the kernel could confirm.
                     let Some(reported) = reported else { continue };
                     let inferred = transitions.state(party);
                     if inferred == reported {

@@ -62,7 +62,7 @@ pub(super) struct Eyes {
     /// Whether the server has sent a SYN, and whether more than a RST followed: it then has a connection, not only a
     /// listener.
     server_answered: bool,
-    server_connected: bool,
+    pub(super) server_connected: bool,
 }
 
 impl Eyes {

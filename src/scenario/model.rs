@@ -300,22 +300,6 @@ impl Verb {
     }
 }
 
-/// `127.0.0.5 port 40002`; what is not given is as on any other run: the bench's address, the end's own port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Address {
-    /// The IP address, of the family of the bench.
-    pub ip: Option<IpAddr>,
-    /// The port; 0 leaves the choice to the kernel.
-    pub port: Option<u16>,
-}
-
-impl Address {
-    /// The address, with what it leaves open taken from `usual`.
-    pub fn or(self, usual: SocketAddr) -> SocketAddr {
-        SocketAddr::new(self.ip.unwrap_or(usual.ip()), self.port.unwrap_or(usual.port()))
-    }
-}
-
 impl Injection {
     /// The window of a segment whose line does not name one.
     pub const WINDOW: u16 = 64_240;
@@ -338,6 +322,22 @@ impl Injection {
             options.items.push(OptionPattern::End);
         }
         segment
+    }
+}
+
+/// `127.0.0.5 port 40002`; what is not given is as on any other run: the bench's address, the end's own port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The IP address, of the family of the bench.
+    pub ip: Option<IpAddr>,
+    /// The port; 0 leaves the choice to the kernel.
+    pub port: Option<u16>,
+}
+
+impl Address {
+    /// The address, with what it leaves open taken from `usual`.
+    pub fn or(self, usual: SocketAddr) -> SocketAddr {
+        SocketAddr::new(self.ip.unwrap_or(usual.ip()), self.port.unwrap_or(usual.port()))
     }
 }
 

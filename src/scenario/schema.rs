@@ -115,6 +115,17 @@ fn setting(key: &str) -> Value {
             "type": "string",
             "default": "reno",
         }),
+        "peer" => json!({
+            "description": "The end that is played by `peer send` lines and has no kernel socket.",
+            "enum": ["client", "server"],
+        }),
+        "isn" => json!({
+            "description": "The initial sequence number of the end that has no socket.",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": u32::MAX,
+            "default": 1_000_000,
+        }),
         "sysctl" => json!({
             "description": "Settings of the namespace, as sysctl(8) names them without `net.`: \"ipv4.tcp_syn_retries\" = 1.",
             "type": "object",

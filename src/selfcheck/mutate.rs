@@ -150,9 +150,10 @@ impl Mutants<'_> {
         for step in [1, u32::MAX] {
             self.alter(seq, place, number, |segment| segment.seq += step);
             self.alter(ack, place, number, |segment| segment.ack += step);
-            self.alter("length", place, number, |segment| {
-                segment.len = segment.len.wrapping_add(step)
-            });
+            // Less than nothing would be four gigabytes.
+            if let Some(len) = segment.len.checked_add_signed(step.cast_signed()) {
+                self.alter("length", place, number, |segment| segment.len = len);
+            }
         }
         for origin in [Origin::Kernel, Origin::Spoofed, Origin::FakeEnd] {
             if origin != segment.origin {
