@@ -15,7 +15,7 @@ use super::barrier::Barrier;
 use super::enter::{EnterError, EnterStep};
 use super::inject::Injector;
 use super::link::set_up_loopback;
-use super::{Counters, SocketDiag, SocketInfo, route, sysctl};
+use super::{Counters, Queue, SocketDiag, SocketInfo, route, sysctl};
 use crate::scenario::{Family, RouteMetrics, SysctlValue};
 use crate::tcp::Party;
 
@@ -132,6 +132,20 @@ pub enum BenchError {
     /// A packet that was made by hand could not be sent.
     #[error("a packet made by hand could not be sent (raw socket): {0}")]
     Inject(#[source] io::Error),
+    /// This kernel has no packet queue, or a part of it is missing.
+    #[error(
+        "this kernel does not offer {what}: {source}\n\
+         Faults on the wire need it. Load the modules: sudo modprobe -a nfnetlink_queue nft_queue nft_compat xt_NFQUEUE"
+    )]
+    NoQueue {
+        /// What is missing.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The wire's queue failed while it was in use.
+    #[error("the queue of the wire failed: {0}")]
+    Queue(#[source] io::Error),
     /// The kernel's counters cannot be read.
     #[error("the kernel's TCP counters cannot be read: {0}")]
     Counters(#[source] io::Error),
@@ -321,6 +335,15 @@ impl Bench {
         let sent = injector.send(packet, destination).map_err(BenchError::Inject);
         self.injector = Some(injector);
         sent
+    }
+
+    /// Puts a queue on the wire of a private bench: from now on each TCP packet waits until it is let go.
+    ///
+    /// # Errors
+    ///
+    /// [`BenchError::NoQueue`].
+    pub fn queue(&self) -> Result<Queue, BenchError> {
+        Queue::open(self.server.ip()).map_err(|(what, source)| BenchError::NoQueue { what, source })
     }
 
     /// The connection with these two addresses; `None` when the kernel knows none: CLOSED. Costs some 5 µs.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use nix::errno::Errno;
 
 use crate::judge::{call_of, ends_connection};
-use crate::run::{ActionResult, Entry, Recording};
+use crate::run::{ActionResult, Entry, Fate, Fates, Recording};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, State, Transitions};
 
@@ -31,6 +31,8 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
         .collect();
     let mut found = Found::default();
     let mut transitions = Transitions::new();
+    let fates = Fates::of(recording);
+    let mut captured = 0;
     for entry in &recording.entries {
         match entry {
             Entry::ActionStarted { step, .. } => {
@@ -51,7 +53,26 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                     found.add(transitions.call(action.party, Call::Failed));
                 }
             }
-            Entry::Segment(segment) => found.add(transitions.segment(segment)),
+            Entry::Segment(segment) => {
+                let fate = fates.get(captured);
+                captured += 1;
+                if fate != Some(Fate::Copied) {
+                    found.add(transitions.sent(segment));
+                }
+                if !fate.is_some_and(Fate::keeps_away) {
+                    found.add(transitions.delivered(segment));
+                }
+            }
+            Entry::Fault {
+                segment,
+                fate: Fate::Released,
+                ..
+            } => {
+                if let Some(segment) = fates.segment(*segment) {
+                    found.add(transitions.delivered(segment));
+                }
+            }
+            Entry::Fault { .. } => {}
             Entry::Settled { client, server, .. } => {
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
                     // An end of hand-built segments has no socket to ask for.

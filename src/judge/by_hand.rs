@@ -124,6 +124,7 @@ fn sockets_count_what_they_receive_of_it() {
     let judged = |segs_in| {
         let mut recording = forged("C > S RST seq 2", &["S > C ACK seq 1 ack 1"]).recording;
         recording.sockets.push(SocketReport {
+            undelivered: Vec::new(),
             party: Party::Server,
             after_segments: 5,
             state: State::Established,

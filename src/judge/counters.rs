@@ -5,7 +5,7 @@
 
 use super::connection::Connections;
 use super::{Check, Status};
-use crate::run::Recording;
+use crate::run::{Fate, Fates, Recording};
 use crate::tcp::{Flags, Party, Segment, Seq};
 
 /// Holds what libpcap counted against what the lab read.
@@ -60,18 +60,26 @@ pub(super) fn kernel(recording: &Recording) -> Check {
     let damaged = count(&|segment| segment.is_injected() && !segment.is_intact());
     let syns = Syns::count(recording.segments());
     let mut wrong = Vec::new();
+    let fates = Fates::of(recording);
+    let undelivered = fates.undelivered(recording);
+    let copies = fates.count(Fate::Copied) as u64;
+    let corrupted = fates.count(Fate::Corrupted) as u64;
     let mut compare = |what: &str, counted: u64, captured: u64| {
         if counted != captured {
             wrong.push(format!(
-                "the kernel counted {counted} segments {what}, but {captured} were captured"
+                "the kernel counted {counted} segments {what}, but {captured} were to be counted"
             ));
         }
     };
-    compare("in", counters.in_segs, captured);
+    compare("in", counters.in_segs, captured - undelivered);
     let sent = counters.out_segs + counters.retrans_segs + syns.crossing;
-    compare("out", sent.saturating_sub(syns.repeated_syn_acks), made);
-    if counters.in_csum_errors != damaged {
-        wrong.push(format!("{} segments had a wrong checksum", counters.in_csum_errors));
+    compare("out", sent.saturating_sub(syns.repeated_syn_acks), made - copies);
+    if counters.in_csum_errors != damaged + corrupted {
+        wrong.push(format!(
+            "the kernel saw {} wrong checksums, but {} segments were sent or made so",
+            counters.in_csum_errors,
+            damaged + corrupted
+        ));
     }
     if counters.in_errs > syns.repeated + counters.in_csum_errors {
         wrong.push(format!(

@@ -13,6 +13,7 @@ mod connection;
 mod counters;
 mod disturbance;
 mod expectation;
+mod faults;
 mod findings;
 mod lints;
 mod payload;
@@ -151,6 +152,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
         actions::check(scenario, recording),
         expectation::ending(scenario, recording),
     ];
+    checks.extend(faults::check(scenario, recording));
     checks.extend(findings::check(scenario, recording, &findings));
     checks.extend(scenario.deviations.iter().map(|deviation| {
         let detail = format!("Linux deviates, as the scenario says: {}", deviation.reason);

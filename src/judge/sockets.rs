@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 
 use super::connection::{last, repeats};
 use super::{Check, Status};
-use crate::run::{Mode, Recording, SocketReport};
+use crate::run::{Fate, Fates, Mode, Recording, SocketReport};
 use crate::scenario::{Scenario, SocketOption, Verb};
 use crate::tcp::{Flags, Segment, Seq, State};
 
@@ -27,6 +27,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         .steps()
         .any(|step| matches!(step.action.verb, Verb::Set(SocketOption::TcpDeferAccept, _)));
     let segments: Vec<Segment> = recording.segments().cloned().collect();
+    let fates = Fates::of(recording);
+    let copies: Vec<usize> = (0..segments.len())
+        .filter(|index| fates.get(*index) == Some(Fate::Copied))
+        .collect();
     let has_counted = |report: &&SocketReport| report.state != State::Closed || report.segs_in + report.segs_out > 0;
     let reports: Vec<&SocketReport> = recording.sockets.iter().filter(has_counted).collect();
     if reports.is_empty() {
@@ -34,7 +38,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     }
     let wrong: Vec<String> = reports
         .iter()
-        .flat_map(|report| contradictions(report, &segments, defers))
+        .flat_map(|report| contradictions(report, &segments, &copies, defers))
         .collect();
     let detail = match reports.len() {
         1 => "1 report of the kernel agrees with the capture".to_owned(),
@@ -43,9 +47,21 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     Check::unless(&wrong, NAME, Status::Doubtful, detail)
 }
 
-fn contradictions(report: &SocketReport, segments: &[Segment], defers: bool) -> Vec<String> {
+fn contradictions(report: &SocketReport, segments: &[Segment], copies: &[usize], defers: bool) -> Vec<String> {
     let captured = report.after_segments.min(segments.len());
-    let seen = Seen::of(report, last(&segments[..captured]), defers);
+    let connection = last(&segments[..captured]);
+    let first = captured - connection.len();
+    let numbered = || (first..).zip(connection);
+    let sent = numbered()
+        .filter(|(index, segment)| segment.from == report.party && !segment.is_injected() && !copies.contains(index));
+    let received = numbered().filter(|(index, segment)| {
+        segment.to == report.party && segment.is_intact() && !report.undelivered.contains(index)
+    });
+    let (sent, received) = (
+        sent.map(|(_, sent)| sent).collect(),
+        received.map(|(_, received)| received).collect(),
+    );
+    let seen = Seen::of(sent, received, defers);
     let compare = [
         ("sent", "segments", u64::from(report.segs_out), seen.segs_out),
         ("received", "segments", u64::from(report.segs_in), seen.segs_in),
@@ -96,12 +112,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(report: &SocketReport, segments: &[Segment], defers: bool) -> Seen {
-        let is_own = |segment: &&Segment| segment.from == report.party && !segment.is_injected();
-        let sent: Vec<&Segment> = segments.iter().filter(is_own).collect();
-        // A segment with a wrong checksum is dropped before it finds its socket.
-        let reaches = |segment: &&Segment| segment.to == report.party && segment.is_intact();
-        let received: Vec<&Segment> = segments.iter().filter(reaches).collect();
+    fn of(sent: Vec<&Segment>, received: Vec<&Segment>, defers: bool) -> Seen {
         let is_syn = |segment: &&&Segment| segment.flags.contains(Flags::SYN) && !segment.flags.contains(Flags::ACK);
         let is_syn_ack = |segment: &&&Segment| segment.flags.contains(Flags::SYN | Flags::ACK);
         let syns_received = count(received.iter().filter(is_syn));
@@ -197,6 +208,7 @@ mod tests {
         SocketReport {
             party,
             after_segments: usize::MAX,
+            undelivered: Vec::new(),
             state,
             segs_in,
             segs_out,
@@ -209,7 +221,7 @@ mod tests {
 
     fn agrees(lines: &[&str], party: Party, measured: Measured) -> bool {
         let segments: Vec<Segment> = lines.iter().map(|line| segment(line)).collect();
-        contradictions(&report(party, measured), &segments, false).is_empty()
+        contradictions(&report(party, measured), &segments, &[], false).is_empty()
     }
 
     const SYN: &str = "C > S SYN seq 0";

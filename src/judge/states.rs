@@ -15,7 +15,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{Check, Status};
-use crate::run::{ActionResult, Entry, Recording};
+use crate::run::{ActionResult, Entry, Fates, Recording};
 use crate::scenario::{Action, Scenario, Verb};
 use crate::tcp::{Call, Flags, Nanos, Party, Replay, Segment, State};
 
@@ -40,7 +40,9 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     let mut only_syn_acks = true;
     let mut compared = 0;
     let mut wrong = Vec::new();
+    let mut fates = Fates::of(recording);
     for entry in &recording.entries {
+        fates.replay(entry, &mut replay);
         match entry {
             Entry::ActionStarted { step, at } => {
                 now = *at;
@@ -61,9 +63,9 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
             }
             Entry::Segment(segment) => {
                 (now, last_segment) = (segment.at, segment.at);
-                replay.segment(segment);
                 only_syn_acks = keeps_silent(only_syn_acks, segment);
             }
+            Entry::Fault { .. } => {}
             Entry::Settled { step, client, server } => {
                 let quiet = Duration::from_nanos(now.saturating_sub(last_segment));
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {

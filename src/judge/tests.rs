@@ -98,6 +98,7 @@ fn session(reply: &str) -> (Scenario, Recording) {
         SocketReport {
             party: c,
             after_segments: 7,
+            undelivered: Vec::new(),
             state: State::Established,
             segs_in: 3,
             segs_out: 4,
@@ -109,6 +110,7 @@ fn session(reply: &str) -> (Scenario, Recording) {
         SocketReport {
             party: s,
             after_segments: 9,
+            undelivered: Vec::new(),
             state: State::CloseWait,
             segs_in: 5,
             segs_out: 3,

@@ -18,6 +18,7 @@
 mod align;
 mod automaton;
 mod compare;
+mod faults;
 mod fields;
 mod hints;
 mod online;
@@ -35,6 +36,7 @@ mod wire;
 
 pub use align::Row;
 pub use compare::{Kind, Match, Mismatch, Place, Role, StreamRun, compare};
+pub use faults::{Faults, Strike};
 pub use fields::Difference;
 pub use online::{Matcher, Push};
 pub use outcome::check_result;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::endpoint::ActionResult;
 use crate::run::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, Stall};
 use crate::scenario::{
-    Action, Count, Expect, Finding, Outcome, Payload, Phase, Scenario, SegmentPattern, Settings, Span, Step, Verb,
+    Action, Count, Expect, Fault, Finding, Outcome, Payload, Phase, Scenario, SegmentPattern, Settings, Span, Step,
+    Verb,
 };
 use crate::tcp::{Checksum, Flags, Party, Segment, Seq, TcpOption};
 
@@ -119,6 +120,16 @@ pub(crate) fn action(party: Party, verb: Verb) -> Action {
 pub(crate) fn payload(text: &str) -> Payload {
     Payload {
         bytes: text.as_bytes().into(),
+    }
+}
+
+/// The fault of a line: `wire drop 2 of C > S data`.
+pub(crate) fn fault(line: &str) -> Fault {
+    let text = format!("title = 't'\nteaches = 't'\ntimeline = '''\n{line}\n'''\n");
+    let scenario = crate::scenario::parse("test", &PathBuf::from("test.toml"), text.as_bytes());
+    match &scenario.unwrap().steps().next().unwrap().action.verb {
+        Verb::Wire(fault) => fault.clone(),
+        other => panic!("no fault: {other:?}"),
     }
 }
 

@@ -40,7 +40,7 @@ impl Session {
                         segments.push(pattern);
                     }
                 }
-                Entry::Settled { .. } => {}
+                Entry::Fault { .. } | Entry::Settled { .. } => {}
             }
         }
         session

@@ -14,12 +14,16 @@
 use super::label::{Columns, Field};
 use super::text::{Spans, clean, wrap};
 use super::theme::{Glyphs, Role, Theme};
+use crate::run::Fate;
 use crate::snapshot::Transcript;
 use crate::snapshot::transcript::Line;
 use crate::tcp::{Party, State};
 
 /// The columns of the longest state name.
 const STATE: usize = 12;
+
+/// The end of an arrow that does not arrive.
+const CROSS: char = 'X';
 
 /// What an arrow needs beside its label: a shaft before it, shaft and head after it.
 const SHAFT: usize = 3;
@@ -146,7 +150,8 @@ impl Drawing<'_> {
             Line::Segment(segment) => {
                 let fields = self.columns.fields(segment);
                 let after = [segment.client, segment.server];
-                self.arrow(segment.from, segment.to, self.glyphs.dash, fields, after);
+                let lost = matches!(segment.fate, Some(Fate::Dropped | Fate::Corrupted));
+                self.arrow(segment.from, segment.to, self.glyphs.dash, lost, fields, after);
                 self.explain(segment.index + 1, segment.index + 1);
             }
             Line::Stream {
@@ -164,7 +169,7 @@ impl Drawing<'_> {
                     Field::new(Role::Dim, number, 0),
                     Field::new(Role::Strong, clean(text), 0),
                 ];
-                self.arrow(*from, *to, self.glyphs.fat, fields, [*client, *server]);
+                self.arrow(*from, *to, self.glyphs.fat, false, fields, [*client, *server]);
                 self.explain(*first, *last);
             }
             Line::States { client, server } => {
@@ -230,7 +235,7 @@ impl Drawing<'_> {
     }
 
     /// An arrow with as many of the fields as fit, and the others below it.
-    fn arrow(&mut self, from: Party, to: Party, dash: char, fields: Vec<Field>, after: [State; 2]) {
+    fn arrow(&mut self, from: Party, to: Party, dash: char, lost: bool, fields: Vec<Field>, after: [State; 2]) {
         let room = self.lane - 2 * SHAFT;
         let indent = self.indent();
         let mut label = Spans::default();
@@ -252,7 +257,7 @@ impl Drawing<'_> {
                 below.extend(rows.into_iter().map(|row| (field.role, row)));
             }
         }
-        let mut rows = self.shaft(from, to, dash, label);
+        let mut rows = self.shaft(from, to, dash, lost, label);
         let head = rows.len() - 1;
         let blanks = " ".repeat(indent);
         rows.extend(
@@ -269,9 +274,10 @@ impl Drawing<'_> {
         }
     }
 
-    /// The rows of the arrow itself; the last one has the arrowhead.
-    fn shaft(&self, from: Party, to: Party, dash: char, label: Spans) -> Vec<Spans> {
+    /// The rows of the arrow itself; the last one has the arrowhead, or a cross where the segment was lost.
+    fn shaft(&self, from: Party, to: Party, dash: char, lost: bool, label: Spans) -> Vec<Spans> {
         let Glyphs { left, right, loops, .. } = *self.glyphs;
+        let (left, right) = if lost { (CROSS, CROSS) } else { (left, right) };
         let role = role(from);
         let dashes = |count: usize| dash.to_string().repeat(count);
         let rest = self.lane - SHAFT - label.width() - 1;
@@ -490,6 +496,7 @@ mod tests {
         let segment = segment.prop_map(|((from, to, (client, server)), (seq, ack, len, number), texts)| {
             let (flags, options, payload) = texts;
             Line::Segment(SegmentLine {
+                fate: None,
                 number,
                 from,
                 to,

@@ -17,7 +17,7 @@ use super::verdict::Outcome;
 use crate::judge::Verdict;
 use crate::run::event::{Event, What};
 use crate::run::{ActionResult, Entry};
-use crate::scenario::{Action, Scenario};
+use crate::scenario::{Action, Scenario, Verb};
 use crate::tcp::{Conversation, Nanos, Party, Segment, Seq, TcpOption};
 
 /// Payload bytes that a segment line shows.
@@ -159,6 +159,10 @@ impl<'a> Live<'a> {
                 })
             }
             Entry::Segment(segment) => Some(segment_line(segment, &mut running.conversation, &theme)),
+            Entry::Fault { at, segment, fate, .. } => {
+                let text = format!("wire  segment {} {}", segment + 1, fate.name());
+                Some(timed(*at, &theme.paint(Role::Doubt, &text), &theme))
+            }
             Entry::Settled { .. } => None,
         };
         match line.filter(|_| self.detail == Detail::Session) {
@@ -184,6 +188,7 @@ impl<'a> Live<'a> {
 
 fn actor(action: &Action) -> Role {
     match action.party {
+        _ if matches!(action.verb, Verb::Wire(_)) => Role::Doubt,
         Party::Client => Role::Client,
         Party::Server => Role::Server,
     }

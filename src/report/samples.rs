@@ -123,6 +123,7 @@ fn segment(number: usize, from: Party, to: Party, text: &str, states: &mut [Stat
         payload: starting('"'),
         index: number - 1,
         notes: String::new(),
+        fate: None,
         client: states[0],
         server: states[1],
     }

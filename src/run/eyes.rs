@@ -6,15 +6,17 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::forge::Forge;
 use super::log::Log;
+use super::wire::Wire;
 use super::{CaptureStats, Entry, RunError, Stall};
 use crate::bench;
 use crate::capture::{Decoded, Frame, LinkType, Live, TcpFrame, decode};
 use crate::matcher::{Matcher, Push};
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 use crate::tcp::{Flags, Origin, Party, Segment};
 
 /// What a look at the capture brought.
@@ -28,8 +30,21 @@ pub(super) enum Look {
     Unexpected,
 }
 
+impl Look {
+    /// What two looks brought together.
+    fn and(self, later: Look) -> Look {
+        match (self, later) {
+            (Look::Unexpected, _) | (_, Look::Unexpected) => Look::Unexpected,
+            (Look::Nothing, Look::Nothing) => Look::Nothing,
+            _ => Look::Expected,
+        }
+    }
+}
+
 pub(super) struct Eyes {
     live: Live,
+    /// The wire, when the scenario disturbs it.
+    wire: Option<Wire>,
     /// A duplicate of the capture's descriptor, for the reactor.
     readiness: AsyncFd<OwnedFd>,
     link: LinkType,
@@ -51,7 +66,13 @@ pub(super) struct Eyes {
 }
 
 impl Eyes {
-    pub(super) fn open(live: Live, clock: Clock, server: SocketAddr, scenario: &Scenario) -> Result<Eyes, RunError> {
+    pub(super) fn open(
+        live: Live,
+        clock: Clock,
+        server: SocketAddr,
+        scenario: &Scenario,
+        wire: Option<Wire>,
+    ) -> Result<Eyes, RunError> {
         let link = live.link_type();
         let link = LinkType::by_code(link.0).ok_or(RunError::LinkType(link.0))?;
         let duplicate = live
@@ -62,6 +83,7 @@ impl Eyes {
             bench::watch(duplicate, Interest::READABLE).map_err(|error| RunError::io("epoll_ctl", error))?;
         Ok(Eyes {
             live,
+            wire,
             readiness,
             link,
             clock,
@@ -79,18 +101,62 @@ impl Eyes {
 
     /// Waits until the capture may have something new.
     pub(super) async fn readable(&self) -> Result<(), RunError> {
-        let mut ready = self
-            .readiness
-            .readable()
-            .await
-            .map_err(|error| RunError::io("epoll_wait", error))?;
+        let wire = async {
+            match &self.wire {
+                Some(wire) => wire.readable().await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut ready = tokio::select! {
+            ready = self.readiness.readable() => ready.map_err(|error| RunError::io("epoll_wait", error))?,
+            ready = wire => return ready,
+        };
         // Cleared before the capture is read, so that what arrives meanwhile is a new event.
         ready.clear_ready();
         Ok(())
     }
 
-    /// Reads everything that has been captured so far.
+    /// Reads everything that has been captured so far, and lets what waits on the wire go on, one packet after the other.
     pub(super) fn look(&mut self, step: usize, log: &mut Log<'_>) -> Result<Look, RunError> {
+        let mut look = self.read(step, log)?;
+        while let Some(wire) = &mut self.wire {
+            let released = wire.release_due(log)?;
+            let packet = wire.next()?;
+            if packet.is_none() && !released {
+                break;
+            }
+            // A packet is captured before it gets into the queue.
+            look = look.and(self.read(step, log)?);
+            if let (Some(packet), Some(wire)) = (packet, &mut self.wire) {
+                wire.pass(packet, log)?;
+            }
+            look = look.and(Look::Expected).and(self.read(step, log)?);
+        }
+        Ok(look)
+    }
+
+    /// Whether segments wait on the wire until the lab lets them go.
+    pub(super) fn has_wire(&self) -> bool {
+        self.wire.is_some()
+    }
+
+    /// A line of the wire begins.
+    pub(super) fn act(&mut self, step: usize, fault: &Fault, log: &mut Log<'_>) -> Result<(), RunError> {
+        self.wire.as_mut().map_or(Ok(()), |wire| wire.act(step, fault, log))
+    }
+
+    /// When the wire lets the next delayed packet go on.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.wire.as_ref().and_then(Wire::next_due)
+    }
+
+    /// The segments that the wire has kept from their receiver so far, by their index.
+    pub(super) fn undelivered(&self) -> Vec<usize> {
+        self.wire.as_ref().map(Wire::undelivered).unwrap_or_default()
+    }
+
+    /// Reads the capture.
+    fn read(&mut self, step: usize, log: &mut Log<'_>) -> Result<Look, RunError> {
         let mut look = Look::Nothing;
         while let Some(frame) = self.live.next()? {
             self.note_stall(
@@ -112,6 +178,9 @@ impl Eyes {
                 look = Look::Unexpected;
             } else if look == Look::Nothing {
                 look = Look::Expected;
+            }
+            if let Some(wire) = &mut self.wire {
+                wire.captured(&segment);
             }
             log.add(Entry::Segment(segment));
         }

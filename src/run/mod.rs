@@ -6,11 +6,13 @@
 mod clock;
 pub mod event;
 mod eyes;
+mod fate;
 mod forge;
 mod interrupt;
 mod log;
 mod play;
 mod recording;
+mod wire;
 
 use std::any::Any;
 use std::io;
@@ -24,10 +26,12 @@ use self::clock::Clock;
 use self::eyes::Eyes;
 use self::log::Log;
 use self::play::Play;
+use self::wire::Wire;
 use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, EncodeError, Frame, Live};
 pub use crate::endpoint::ActionResult;
 use crate::scenario::{Scenario, Settings, Verb};
+pub use fate::{Fate, Fates};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 
@@ -61,6 +65,9 @@ pub enum RunError {
     /// The loopback interface speaks a link layer that cannot be decoded.
     #[error("loopback uses link type {0}, which tcplab cannot decode")]
     LinkType(i32),
+    /// The packets on the wire are not those of the capture.
+    #[error("a packet on the wire is not the segment that was captured in its turn: something else sends on the bench")]
+    Wire,
     /// A system call of the lab's own failed.
     #[error("the lab's own `{call}` failed: {error}")]
     Io {
@@ -168,6 +175,21 @@ fn on_bench(
         }
         Mode::Host => Bench::host(family, options.port)?,
     };
+    let has_wire = scenario.steps().any(|step| matches!(step.action.verb, Verb::Wire(_)));
+    let queue = match (has_wire, options.mode) {
+        (true, Mode::Private) => Some(bench.queue().map_err(|error| match error {
+            error @ BenchError::NoQueue { .. } => RunError::Unsupported {
+                what: error.to_string(),
+            },
+            error => error.into(),
+        })?),
+        (true, Mode::Host) => {
+            return Err(RunError::Unsupported {
+                what: "the scenario disturbs the wire, which is not done on the host's own loopback".to_owned(),
+            });
+        }
+        (false, _) => None,
+    };
     let live = Live::open(bench.capture_filter().as_deref())?;
     let clock = Clock::start();
     let runtime = runtime::Builder::new_current_thread()
@@ -175,7 +197,8 @@ fn on_bench(
         .build()
         .map_err(|error| RunError::io("epoll_create", error))?;
     runtime.block_on(LocalSet::new().run_until(async {
-        let eyes = Eyes::open(live, clock, bench.server_address(), scenario)?;
+        let wire = queue.map(|queue| Wire::new(queue, clock)).transpose()?;
+        let eyes = Eyes::open(live, clock, bench.server_address(), scenario, wire)?;
         let mut play = Play::new(
             scenario,
             &mut bench,

@@ -165,12 +165,21 @@ impl<'a> Play<'a> {
             self.accepted = false;
             self.eyes.server_answered = false;
         }
+        // What a timer has sent since the last step belongs to that one.
+        if self.eyes.has_wire() && self.settle(number.saturating_sub(1))? == Look::Unexpected {
+            return Ok(Some(Ending::Mismatch {
+                step: number.saturating_sub(1),
+            }));
+        }
         let now = self.clock.now();
         self.log.add(Entry::ActionStarted { step: number, at: now });
         self.eyes.matcher.begin(number, now);
         let deadline = Instant::now() + self.scenario.settings.deadline;
-        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait | Verb::Peer(_));
+        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait | Verb::Peer(_) | Verb::Wire(_));
         let mut over = action.background;
+        if let Verb::Wire(fault) = &action.verb {
+            self.eyes.act(number, fault, &mut self.log)?;
+        }
         if let Verb::Peer(injection) = &action.verb {
             self.inject(number, injection)?;
             over = true;
@@ -201,7 +210,7 @@ impl<'a> Play<'a> {
             } else if over && self.eyes.matcher.is_satisfied() {
                 match self.settle(number)? {
                     Look::Unexpected => return Ok(Some(Ending::Mismatch { step: number })),
-                    _ if self.eyes.matcher.is_satisfied() => break,
+                    _ if self.eyes.matcher.is_satisfied() && self.eyes.next_due().is_none() => break,
                     _ => {}
                 }
             }
@@ -269,7 +278,7 @@ impl<'a> Play<'a> {
                 return Ok(Some(Ending::Mismatch { step: last }));
             }
             let unquiet = self.unquiet()?;
-            if self.running.is_empty() && unquiet.is_none() {
+            if self.running.is_empty() && unquiet.is_none() && self.eyes.next_due().is_none() {
                 return Ok(None);
             }
             match self.wake(last, deadline, unquiet.is_some()).await? {
@@ -373,6 +382,7 @@ impl<'a> Play<'a> {
                 let state = self.state(party)?;
                 (state == *wanted).then(|| ActionResult::value(state.name().to_owned()))
             }
+            Verb::Wire(_) => Some(ActionResult::done()),
             _ => self
                 .running
                 .iter()
@@ -409,6 +419,7 @@ impl<'a> Play<'a> {
 
     async fn wake(&mut self, step: usize, deadline: Instant, tick: bool) -> Result<Wake, RunError> {
         self.note_stall(step);
+        let due = self.eyes.next_due();
         let wake = tokio::select! {
             biased;
             () = self.interrupt.triggered() => Wake::Interrupted,
@@ -417,6 +428,7 @@ impl<'a> Play<'a> {
                 ready?;
                 Wake::Segments
             }
+            () = sleep_until(due.unwrap_or(deadline)), if due.is_some() => Wake::Segments,
             () = sleep(POLL), if tick => Wake::Tick,
             () = sleep_until(deadline) => Wake::Deadline,
         };
@@ -470,6 +482,7 @@ impl<'a> Play<'a> {
             self.sockets.push(SocketReport {
                 party,
                 after_segments,
+                undelivered: self.eyes.undelivered(),
                 state,
                 segs_in: tcp.segs_in,
                 segs_out: tcp.segs_out,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Fate;
 pub use crate::bench::Counters;
 pub use crate::capture::CaptureStats;
 use crate::endpoint::ActionResult;
@@ -45,7 +46,7 @@ impl Recording {
     /// From the active capture to the last thing that happened.
     pub fn duration(&self) -> Duration {
         let last = self.entries.iter().rev().find_map(|entry| match entry {
-            Entry::ActionStarted { at, .. } | Entry::ActionEnded { at, .. } => Some(*at),
+            Entry::ActionStarted { at, .. } | Entry::ActionEnded { at, .. } | Entry::Fault { at, .. } => Some(*at),
             Entry::Segment(segment) => Some(segment.at),
             Entry::Settled { .. } => None,
         });
@@ -96,6 +97,17 @@ pub enum Entry {
     },
     /// A segment was captured.
     Segment(Segment),
+    /// The wire did something with a segment that was captured before.
+    Fault {
+        /// The step of the line that says so.
+        step: usize,
+        /// When.
+        at: Nanos,
+        /// The segment, by its index among all captured ones, from 0.
+        segment: usize,
+        /// What became of it.
+        fate: Fate,
+    },
     /// The step's segments have been seen and everything in flight was delivered: what the kernel reports now.
     Settled {
         /// The step's number, from 0.
@@ -145,6 +157,9 @@ pub struct SocketReport {
     pub party: Party,
     /// How many segments had been captured when the report was taken.
     pub after_segments: usize,
+    /// Those of them that the wire had kept from their receiver, by their index from 0.
+    #[serde(default)]
+    pub undelivered: Vec<usize>,
     /// Its state then.
     pub state: State,
     /// tcpi_segs_in.

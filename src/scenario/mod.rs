@@ -6,6 +6,7 @@
 //! whatever the ends do is refused.
 
 mod diagnostic;
+mod fault;
 mod file;
 mod layout;
 mod library;
@@ -18,14 +19,14 @@ mod timeline;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use fault::{Aim, Fault, How, Which};
 pub use file::parse;
 pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{
     Action, Address, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome,
     Payload, Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step,
-    SysctlValue,
-    Timing, Verb, Want,
+    SysctlValue, Timing, Verb, Want,
 };
 pub use schema::schema;
 pub use timeline::errno_name;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Fault;
 use crate::tcp::{Flags, Party, State};
 
 /// Bytes of the scenario file: where something was written.
@@ -258,6 +259,8 @@ pub enum Verb {
     State(State),
     /// `wait`: until all background actions of the party have ended.
     Wait,
+    /// A line of the actor `wire`; the action's party is the sender of the segments that it is about.
+    Wire(Fault),
     /// `peer send C > S RST seq 13`: the lab sends this segment in the name of its sender.
     Peer(Injection),
 }
@@ -292,6 +295,7 @@ impl Verb {
             Verb::State(_) => "state",
             Verb::Wait => "wait",
             Verb::Peer(_) => "peer send",
+            Verb::Wire(fault) => fault.name(),
         }
     }
 }

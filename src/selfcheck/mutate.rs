@@ -1,7 +1,7 @@
 //! Mutants of a recording.
 
 use crate::endpoint::ActionResult;
-use crate::run::{Ending, Entry, Recording, SocketReport};
+use crate::run::{Ending, Entry, Fate, Recording, SocketReport};
 use crate::tcp::{Checksum, Flags, Origin, Segment, State, TcpOption};
 
 /// A recording that differs from the original in one place.
@@ -33,7 +33,11 @@ pub fn mutants(original: &Recording) -> Vec<Mutant> {
     let places: Vec<usize> = (0..original.entries.len())
         .filter(|place| matches!(original.entries[*place], Entry::Segment(_)))
         .collect();
-    let turns = if places.len() < BULK { SEGMENTS } else { SEGMENTS_OF_BULK };
+    let turns = if places.len() < BULK {
+        SEGMENTS
+    } else {
+        SEGMENTS_OF_BULK
+    };
     for (number, place) in places.iter().enumerate() {
         if number < turns / 2 || number + turns / 2 >= places.len() {
             all.of_segment(*place, number, places.get(number + 1).copied());
@@ -42,6 +46,7 @@ pub fn mutants(original: &Recording) -> Vec<Mutant> {
     for (place, entry) in original.entries.iter().enumerate() {
         match entry {
             Entry::ActionEnded { result, .. } => all.of_result(place, result),
+            Entry::Fault { fate, .. } => all.of_fault(place, *fate),
             Entry::Settled { client, server, .. } => all.of_states(place, *client, *server),
             _ => {}
         }
@@ -74,6 +79,30 @@ impl Mutants<'_> {
         self.add(kind, format!("{kind} of segment {}", number + 1), |recording| {
             if let Entry::Segment(segment) = &mut recording.entries[place] {
                 apply(segment);
+            }
+        });
+    }
+
+    fn of_fault(&mut self, place: usize, fate: Fate) {
+        let name = format!("entry {place}: {}", fate.name());
+        self.add("fault left out", name.clone(), |recording| {
+            drop(recording.entries.remove(place));
+        });
+        for other in [Fate::Dropped, Fate::Held].into_iter().filter(|other| *other != fate) {
+            self.add("fault", name.clone(), |recording| {
+                if let Entry::Fault { fate, .. } = &mut recording.entries[place] {
+                    *fate = other;
+                }
+            });
+        }
+        self.add("segment of a fault", name.clone(), |recording| {
+            if let Entry::Fault { segment, .. } = &mut recording.entries[place] {
+                *segment += 1;
+            }
+        });
+        self.add("line of a fault", name, |recording| {
+            if let Entry::Fault { step, .. } = &mut recording.entries[place] {
+                *step += 1;
             }
         });
     }

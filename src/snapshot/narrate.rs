@@ -17,7 +17,7 @@ use super::payload::{describe, hex};
 use super::stream::{Stream, streams};
 use super::text::visible;
 use super::transcript::{Line, SegmentLine};
-use crate::run::{ActionResult, Ending, Entry, Recording};
+use crate::run::{ActionResult, Ending, Entry, Fate, Fates, Recording};
 use crate::scenario::{Scenario, Step, Verb};
 use crate::tcp::{Call, Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
 
@@ -27,8 +27,14 @@ pub(super) fn narrate(scenario: &Scenario, recording: &Recording) -> Vec<Line> {
     for entry in &recording.entries {
         match entry {
             Entry::ActionStarted { step, .. } => narrator.begin(*step),
-            Entry::Segment(segment) => narrator.segment(segment),
-            Entry::ActionEnded { .. } | Entry::Settled { .. } => {}
+            Entry::Segment(segment) => narrator.segment(entry, segment),
+            Entry::Fault {
+                step,
+                segment,
+                fate: Fate::Released,
+                ..
+            } => narrator.released(entry, *step, *segment),
+            Entry::ActionEnded { .. } | Entry::Fault { .. } | Entry::Settled { .. } => {}
         }
     }
     narrator.end(&recording.ending)
@@ -40,6 +46,7 @@ struct Narrator<'a> {
     results: HashMap<usize, &'a ActionResult>,
     conversation: Conversation,
     replay: Replay,
+    fates: Fates<'a>,
     lines: Vec<Line>,
     /// The states that the lines so far tell.
     told: (State, State),
@@ -67,6 +74,7 @@ impl<'a> Narrator<'a> {
             conversation: Conversation::default(),
             told: states(&replay),
             replay,
+            fates: Fates::of(recording),
             lines: Vec::new(),
             phase: None,
             step: None,
@@ -190,11 +198,34 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    fn segment(&mut self, segment: &Segment) {
+    /// A segment that the wire had kept reaches its receiver.
+    fn released(&mut self, entry: &'a Entry, step: usize, index: usize) {
+        let Some(segment) = self.fates.replay(entry, &mut self.replay) else {
+            return;
+        };
+        // The line of a delay stands far above by now; that of a release has just begun.
+        if self.step == Some(step)
+            && self.fates.get(index) == Some(Fate::Held)
+            && let Some(Line::Action { result, .. }) =
+                self.lines.iter_mut().rfind(|line| matches!(line, Line::Action { .. }))
+        {
+            let seq = self.conversation.relative_to(segment.from, segment.seq);
+            let (from, to) = (segment.from.letter(), segment.to.letter());
+            let what = format!("{from} > {to} {} seq {seq}", segment.flags);
+            *result = Some(match result.take() {
+                Some(before) => format!("{before}, {what}"),
+                None => format!("-> {what}"),
+            });
+        }
+        self.tell_states();
+    }
+
+    fn segment(&mut self, entry: &'a Entry, segment: &Segment) {
         let index = self.captured;
         self.captured += 1;
         let relative = self.conversation.relate(segment);
-        self.replay.segment(segment);
+        self.fates.replay(entry, &mut self.replay);
+        let fate = self.fates.get(index);
         let options = self.options(segment);
         for stream in &mut self.streams {
             stream.note_acknowledgment(segment);
@@ -202,7 +233,7 @@ impl<'a> Narrator<'a> {
         match self
             .streams
             .iter_mut()
-            .position(|stream| stream.takes(segment, relative.seq, &options))
+            .position(|stream| fate.is_none() && stream.takes(segment, relative.seq, &options))
         {
             Some(stream) => self.stream_line(stream, index),
             None => {
@@ -263,7 +294,8 @@ impl<'a> Narrator<'a> {
             len: segment.len,
             options,
             payload: payload(segment),
-            notes: notes(segment),
+            notes: notes(segment, self.fates.get(index)),
+            fate: self.fates.get(index),
             client,
             server,
         }
@@ -344,7 +376,7 @@ fn payload(segment: &Segment) -> String {
     }
 }
 
-fn notes(segment: &Segment) -> String {
+fn notes(segment: &Segment, fate: Option<Fate>) -> String {
     let mut notes = Vec::new();
     if segment.flags.contains(Flags::URG) {
         notes.push(format!("urgent {}", segment.urgent));
@@ -356,6 +388,7 @@ fn notes(segment: &Segment) -> String {
     if segment.checksum == Checksum::Wrong {
         notes.push("checksum wrong".to_owned());
     }
+    notes.extend(fate.map(|fate| fate.name().to_owned()));
     notes.join(", ")
 }
 

@@ -30,7 +30,7 @@
 use std::fmt;
 
 use super::narrate::narrate;
-use crate::run::Recording;
+use crate::run::{Fate, Recording};
 use crate::scenario::Scenario;
 use crate::tcp::{Party, State};
 
@@ -114,8 +114,10 @@ pub struct SegmentLine {
     pub options: String,
     /// `"Hello World!"`, or the beginning of a longer payload with its length and digest; empty without payload.
     pub payload: String,
-    /// What is out of the ordinary: `urgent 5`, `checksum wrong`; mostly empty.
+    /// What is out of the ordinary: `urgent 5`, `checksum wrong`, `dropped`; mostly empty.
     pub notes: String,
+    /// What the wire did with it, if anything.
+    pub fate: Option<Fate>,
     /// The client's state after this segment.
     pub client: State,
     /// The server's state after this segment.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcplab::scenario::{
-    Action, Count, Expect, Finding, OptionPattern, OptionsPattern, Outcome, Payload, Scenario, SegmentPattern, Span,
-    Step, Timing, Verb, Want,
+    Action, Aim, Count, Expect, Fault, Finding, How, OptionPattern, OptionsPattern, Outcome, Payload, Scenario,
+    SegmentPattern, Span, Step, Timing, Verb, Want, Which,
 };
 use tcplab::tcp::{Flags, State};
 
@@ -115,9 +115,81 @@ fn of_action(action: &Action) -> Vec<(String, Action)> {
                 verb(Verb::State(other), format!("state {other}"));
             }
         }
+        Verb::Wire(fault) => of_fault(fault)
+            .into_iter()
+            .for_each(|(change, fault)| verb(Verb::Wire(fault), change)),
         _ => {}
     }
     mutants
+}
+
+/// Another fault, another number of segments, other segments. (Which byte is corrupted cannot be told from a recording.)
+fn of_fault(fault: &Fault) -> Vec<(String, Fault)> {
+    match fault {
+        Fault::Strike { how, which, aim } => {
+            let strike = |how, which, aim: &Aim| Fault::Strike {
+                how,
+                which,
+                aim: aim.clone(),
+            };
+            let hows = [
+                How::Drop,
+                How::Hold,
+                How::Duplicate,
+                How::Delay(Duration::from_secs(86_400)),
+            ];
+            let mut mutants: Vec<(String, Fault)> = hows
+                .into_iter()
+                .filter(|other| other != how)
+                .map(|other| {
+                    (
+                        format!("{} becomes {}", how.name(), other.name()),
+                        strike(other, *which, aim),
+                    )
+                })
+                .collect();
+            let more = match which {
+                Which::Next(count) => Which::Next(count + 1),
+                Which::Nth(nth) => Which::Nth(nth + 1),
+            };
+            mutants.push(("one more".to_owned(), strike(*how, more, aim)));
+            if let Which::Next(count @ 2..) = which {
+                mutants.push(("one less".to_owned(), strike(*how, Which::Next(count - 1), aim)));
+            }
+            mutants.extend(
+                of_aim(aim)
+                    .into_iter()
+                    .map(|(change, aim)| (change, strike(*how, *which, &aim))),
+            );
+            mutants
+        }
+        Fault::Release {
+            backwards,
+            aim: Some(aim),
+        } => of_aim(aim)
+            .into_iter()
+            .map(|(change, aim)| {
+                let (backwards, aim) = (*backwards, Some(aim));
+                (change, Fault::Release { backwards, aim })
+            })
+            .collect(),
+        // With one segment held, or all of one kind, forwards and backwards are the same.
+        Fault::Release { aim: None, .. } => Vec::new(),
+        Fault::Cut { from, to } => vec![("other direction".to_owned(), Fault::Cut { from: *to, to: *from })],
+        Fault::Restore { .. } => Vec::new(),
+    }
+}
+
+/// Every change that hits other segments; less said may hit the same ones.
+fn of_aim(aim: &Aim) -> Vec<(String, Aim)> {
+    let changes = of_pattern(&aim.pattern).into_iter();
+    changes
+        .filter(|(_, pattern)| pattern.count == aim.pattern.count)
+        .map(|(change, pattern)| {
+            let data = aim.data;
+            (change, Aim { pattern, data })
+        })
+        .collect()
 }
 
 fn of_want(want: &Want) -> Vec<(String, Want)> {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::run::{ActionResult, Entry, Recording};
+use crate::run::{ActionResult, Entry, Fate, Fates, Recording};
 use crate::scenario::{Scenario, Step, Verb};
 use crate::tcp::{Call, Conversation, Flags, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption};
 
@@ -11,6 +11,8 @@ pub(super) struct Facts<'a> {
     /// Its number in the capture, from 1.
     pub(super) number: usize,
     pub(super) segment: &'a Segment,
+    /// What the wire did with it, if anything.
+    pub(super) fate: Option<Fate>,
     pub(super) relative: Relative,
     /// The step during which it was captured.
     pub(super) step: Option<&'a Step>,
@@ -86,6 +88,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
         step: None,
         conversation: Conversation::default(),
         replay: Replay::new(),
+        fates: Fates::of(recording),
         ends: [End::default(), End::default()],
         number: 0,
     };
@@ -94,8 +97,13 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
         match entry {
             Entry::ActionStarted { step, .. } => walk.begin(*step),
             Entry::ActionEnded { step, result, .. } => walk.ended(*step, result),
-            Entry::Segment(segment) => facts.push(walk.segment(segment)),
-            Entry::Settled { .. } => {}
+            Entry::Segment(segment) => facts.push(walk.segment(entry, segment)),
+            Entry::Fault {
+                segment,
+                fate: Fate::Released,
+                ..
+            } => walk.released(entry, *segment),
+            Entry::Fault { .. } | Entry::Settled { .. } => {}
         }
     }
     facts
@@ -114,6 +122,7 @@ struct Walk<'a> {
     step: Option<usize>,
     conversation: Conversation,
     replay: Replay,
+    fates: Fates<'a>,
     ends: [End<'a>; 2],
     number: usize,
 }
@@ -187,14 +196,28 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn segment(&mut self, segment: &'a Segment) -> Facts<'a> {
+    /// A segment that the wire had kept reaches its receiver.
+    fn released(&mut self, entry: &'a Entry, index: usize) {
+        let Some(segment) = self.fates.replay(entry, &mut self.replay) else {
+            return;
+        };
+        self.ends[slot(segment.to)].heard = Some(Heard {
+            number: index + 1,
+            segment,
+            relative: self.conversation.relate(segment),
+            probe: false,
+        });
+    }
+
+    fn segment(&mut self, entry: &'a Entry, segment: &'a Segment) -> Facts<'a> {
         self.number += 1;
         let (from, to) = (slot(segment.from), slot(segment.to));
         let syn = segment.flags.contains(Flags::SYN);
         let rst = segment.flags.contains(Flags::RST);
         let relative = self.conversation.relate(segment);
         let before = Party::ALL.map(|party| self.replay.state(party));
-        self.replay.segment(segment);
+        let fate = self.fates.get(self.number - 1);
+        self.fates.replay(entry, &mut self.replay);
         let after = Party::ALL.map(|party| self.replay.state(party));
         let step = self.step.and_then(|step| self.scenario_steps.get(step).copied());
         let result = self.step.and_then(|step| self.results.get(&step).copied());
@@ -213,6 +236,7 @@ impl<'a> Walk<'a> {
         let mut facts = Facts {
             number: self.number,
             segment,
+            fate,
             relative,
             step,
             result,
@@ -251,12 +275,14 @@ impl<'a> Walk<'a> {
             // One segment answers a probe.
             heard.probe = false;
         }
-        self.ends[to].heard = Some(Heard {
-            number: self.number,
-            segment,
-            relative,
-            probe,
-        });
+        if !fate.is_some_and(Fate::keeps_away) {
+            self.ends[to].heard = Some(Heard {
+                number: self.number,
+                segment,
+                relative,
+                probe,
+            });
+        }
         facts
     }
 

@@ -1,11 +1,43 @@
 //! The sentences. Each names the numbers and the rule of RFC 9293 that they follow.
 
 use super::facts::{Acknowledged, Facts, Sent, slot};
+use crate::run::Fate;
 use crate::scenario::{Family, Verb};
 use crate::tcp::{Flags, Origin, Party, Segment, State, TcpOption};
 
-/// What the segment does and why its numbers are these.
+/// What the segment does and why its numbers are these, and what the wire did with it.
 pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
+    let Facts { segment, fate, .. } = facts;
+    let (from, to) = (segment.from, segment.to);
+    let waits = if segment.sequence_len() > 0 && !segment.flags.contains(Flags::RST) {
+        format!(" The {from} cannot know: it waits for the ACK until its retransmission timer runs out (RFC 6298).")
+    } else {
+        // What only acknowledges is not acknowledged itself.
+        format!(" Nobody will miss it as such: the {to} goes by what it has heard so far.")
+    };
+    let met = match fate {
+        None | Some(Fate::Released) => return said(facts, family),
+        Some(Fate::Copied) => {
+            return format!(
+                "The wire delivers this segment a second time; the {from} sent it once. The {to} has its numbers already, and \
+                 drops it with an ACK (RFC 9293 section 3.10.7.4)."
+            );
+        }
+        Some(Fate::Dropped) => format!("But the wire loses it.{waits}"),
+        Some(Fate::Corrupted) => {
+            format!(
+                "But a bit of it changes on the way: the checksum is wrong, and the {to} drops it silently (RFC 9293 section 3.1).{waits}"
+            )
+        }
+        Some(Fate::Held) => format!("But the wire holds it: the {to} will have it later."),
+        Some(Fate::Delayed) => format!("But it takes its time on the wire: the {to} will have it later."),
+        Some(Fate::Duplicated) => "The wire delivers it twice.".to_owned(),
+    };
+    format!("{} {met}", said(facts, family))
+}
+
+/// What the segment does and why its numbers are these.
+fn said(facts: &Facts<'_>, family: Family) -> String {
     let flags = facts.segment.flags;
     if facts.segment.is_injected() {
         by_hand(facts)

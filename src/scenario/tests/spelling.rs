@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::{expectations, play, step};
 use crate::scenario::{
-    Action, Address, Count, Expect, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
-    ShutdownHow, SocketOption, Timing, Verb, Want, errno_name,
+    Action, Address, Aim, Count, Expect, Fault, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Scope,
+    SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which, errno_name,
 };
 use crate::tcp::{Flags, Party, State};
 
@@ -46,6 +46,39 @@ fn want() -> impl Strategy<Value = Want> {
     ]
 }
 
+fn fault() -> impl Strategy<Value = Fault> {
+    let aim = || {
+        (pattern(), any::<bool>()).prop_map(|(pattern, data)| Aim {
+            pattern: SegmentPattern {
+                count: Count::ONE,
+                timing: None,
+                ..pattern
+            },
+            data,
+        })
+    };
+    let how = prop_oneof![
+        Just(How::Drop),
+        Just(How::Hold),
+        duration().prop_map(How::Delay),
+        Just(How::Duplicate),
+        (0..1000u32).prop_map(|byte| How::Corrupt { byte }),
+    ];
+    let which = prop_oneof![(1..200u32).prop_map(Which::Next), (1..200u32).prop_map(Which::Nth)];
+    let ends = || {
+        (
+            prop::sample::select(Party::ALL.to_vec()),
+            prop::sample::select(Party::ALL.to_vec()),
+        )
+    };
+    prop_oneof![
+        (how, which, aim()).prop_map(|(how, which, aim)| Fault::Strike { how, which, aim }),
+        (any::<bool>(), prop::option::of(aim())).prop_map(|(backwards, aim)| Fault::Release { backwards, aim }),
+        ends().prop_map(|(from, to)| Fault::Cut { from, to }),
+        ends().prop_map(|(from, to)| Fault::Restore { from, to }),
+    ]
+}
+
 fn verb() -> impl Strategy<Value = (Party, Verb)> {
     let option = || prop::sample::select(SocketOption::NAMES.to_vec()).prop_map(|(_, option)| option);
     let server = prop_oneof![
@@ -75,6 +108,7 @@ fn verb() -> impl Strategy<Value = (Party, Verb)> {
         Just(Verb::Wait),
     ];
     prop_oneof![
+        fault().prop_map(|fault| (fault.sender(), Verb::Wire(fault))),
         server.prop_map(|verb| (Party::Server, verb)),
         client.prop_map(|verb| (Party::Client, verb)),
         (prop::sample::select(Party::ALL.to_vec()), either),
@@ -85,7 +119,7 @@ fn verb() -> impl Strategy<Value = (Party, Verb)> {
 fn action() -> impl Strategy<Value = Action> {
     (prop::option::of(duration()), verb(), 1..=133i32, any::<bool>()).prop_map(
         |(delay, (party, verb), errno, background)| {
-            let silent = matches!(verb, Verb::State(_) | Verb::Wait);
+            let silent = matches!(verb, Verb::State(_) | Verb::Wait | Verb::Wire(_));
             let known = errno_name(errno).starts_with('E');
             let blocking = ["connect", "accept", "send", "write", "recv", "read", "echo"].contains(&verb.name());
             Action {
@@ -145,6 +179,10 @@ fn timing() -> impl Strategy<Value = Timing> {
 }
 
 fn segment() -> impl Strategy<Value = Expect> {
+    pattern().prop_map(Expect::Segment)
+}
+
+fn pattern() -> impl Strategy<Value = SegmentPattern> {
     let parts = (
         prop::option::of((0..1u16 << 12).prop_map(Flags::from_bits_truncate)),
         (
@@ -166,7 +204,7 @@ fn segment() -> impl Strategy<Value = Expect> {
             } else {
                 (Party::Client, Party::Server)
             };
-            Expect::Segment(SegmentPattern {
+            SegmentPattern {
                 span: 0..0,
                 from,
                 to,
@@ -182,7 +220,7 @@ fn segment() -> impl Strategy<Value = Expect> {
                 urgent,
                 options: options.map(|(items, open)| OptionsPattern { items, open }),
                 timing,
-            })
+            }
         },
     )
 }
@@ -267,7 +305,10 @@ fn injection() -> impl Strategy<Value = Injection> {
 /// The last action of the timeline, without its places.
 fn last_action(timeline: &str) -> Action {
     let scenario = play(timeline).unwrap_or_else(|diagnostics| panic!("{timeline}\n{diagnostics}"));
-    let action = scenario.steps().last().expect("a step").action.clone();
+    let mut action = scenario.steps().last().expect("a step").action.clone();
+    if let Verb::Wire(Fault::Strike { aim, .. } | Fault::Release { aim: Some(aim), .. }) = &mut action.verb {
+        aim.pattern.span = 0..0;
+    }
     Action {
         span: 0..0,
         outcome_span: None,
@@ -320,6 +361,9 @@ fn lines_have_one_canonical_spelling() {
             "client send 1KiB of \"ab\" -> EPIPE",
         ),
         ("client recv 2048 -> EPIPE", "client recv 2KiB -> EPIPE"),
+        ("wire drop 1 of C > S data PSH ACK", "wire drop C > S PSH ACK data"),
+        ("wire hold 22nd of S > C seq 1", "wire hold 22nd of S > C seq 1"),
+        ("wire corrupt C > S data byte 0", "wire corrupt C > S data"),
     ] {
         assert_eq!(step(written).action.to_string(), printed);
     }

@@ -7,6 +7,7 @@ use super::injection;
 use super::payload::{self, FORMS, Payloads};
 use super::quantity;
 use super::token::{Kind, Line};
+use super::wire;
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
 use crate::scenario::{Action, Address, Outcome, Payload, ShutdownHow, SocketOption, Span, Verb, Want};
 use crate::tcp::{Party, State};
@@ -59,6 +60,14 @@ fn head(line: &mut Line, payloads: &mut Payloads) -> Result<Head, Diagnostic> {
         let injection = injection::parse(line, payloads)?;
         return Ok((delay, injection.segment.from, Verb::Peer(injection)));
     }
+    if line.eat("wire") {
+        let fault = wire::parse(line, payloads)?;
+        let (party, verb) = (fault.sender(), Verb::Wire(fault));
+        return match line.peek().map(|token| &token.kind) {
+            None | Some(Kind::Arrow | Kind::Symbol('&')) => Ok((delay, party, verb)),
+            Some(_) => Err(surplus(line, &verb)),
+        };
+    }
     let party = party(line)?;
     let verb = verb(line, party, payloads)?;
     match line.peek().map(|token| &token.kind) {
@@ -83,10 +92,10 @@ fn delay(line: &mut Line) -> Result<Option<std::time::Duration>, Diagnostic> {
 }
 
 fn party(line: &mut Line) -> Result<Party, Diagnostic> {
-    let names = ["client", "server", "peer"];
+    let names = ["client", "server", "wire", "peer"];
     let found = Party::ALL.into_iter().find(|party| line.eat(party.name()));
     found.ok_or_else(|| {
-        line.unexpected("expected `client`, `server` or `peer`")
+        line.unexpected("expected `client`, `server`, `wire` or `peer`")
             .help(did_you_mean(line.peek_str(), &names))
     })
 }
@@ -335,6 +344,7 @@ fn surplus(line: &Line, verb: &Verb) -> Diagnostic {
         }
         (Verb::Connect { .. }, _) => diagnostic
             .help("`connect` goes to the server, `connect self` to the socket itself, `connect to ADDRESS` elsewhere"),
+        (Verb::Wire(_), "byte") => diagnostic.help("only `corrupt` is about one byte"),
         (Verb::Listen { .. }, _) => diagnostic.help("to set the length of the accept queue write `listen backlog 5`"),
         (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => {
             diagnostic.help("leave it out: a number alone counts bytes")
@@ -383,7 +393,7 @@ fn outcome(line: &mut Line, verb: Option<&Verb>) -> Result<Outcome, Diagnostic> 
             .help("such as `-> ECONNREFUSED`; for success leave `->` out"));
     };
     match verb {
-        Some(Verb::State(_) | Verb::Wait) => {
+        Some(Verb::State(_) | Verb::Wait | Verb::Wire(_)) => {
             let name = verb.map_or("", Verb::name);
             return Err(Diagnostic::new(
                 span,

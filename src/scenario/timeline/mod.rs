@@ -14,6 +14,7 @@ mod print;
 pub(super) mod quantity;
 mod segment;
 mod token;
+mod wire;
 
 use std::path::Path;
 
@@ -111,7 +112,9 @@ impl Parser<'_> {
                 let expect = segment::parse(line, &mut self.payloads, diagnostics);
                 self.expect(expect, span, diagnostics);
             }
-            _ if first.starts_with('+') || first == "peer" || is_party(first) => self.action(line, span, diagnostics),
+            _ if first.starts_with('+') || matches!(first, "peer" | "wire") || is_party(first) => {
+                self.action(line, span, diagnostics);
+            }
             _ => self.unknown(line, span, diagnostics),
         }
     }
@@ -119,7 +122,6 @@ impl Parser<'_> {
     fn unknown(&mut self, line: &Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
         let word = line.peek_str();
         let (place, help) = match word {
-            "wire" => (line.here(), "the actors are `client`, `server` and `peer`".to_owned()),
             "or" => (line.here(), "alternatives are separated by a line `} or {`".to_owned()),
             "=" => (line.here(), "a phase is written `== title ==`".to_owned()),
             _ if matches!(

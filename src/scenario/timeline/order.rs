@@ -122,7 +122,14 @@ impl Play<'_> {
                 self.diagnostics
                     .push(diagnostic.help("an action goes to the background with `&` at the end of its line"));
             }
-            Verb::Bind(_) | Verb::Listen { .. } | Verb::Set(..) | Verb::Get(..) | Verb::State(_) | Verb::Wait | Verb::Peer(_) => {}
+            Verb::Bind(_)
+            | Verb::Listen { .. }
+            | Verb::Set(..)
+            | Verb::Get(..)
+            | Verb::State(_)
+            | Verb::Wait
+            | Verb::Peer(_)
+            | Verb::Wire(_) => {}
         }
     }
 

@@ -4,9 +4,10 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
+use super::wire::ordinal;
 use crate::scenario::{
-    Action, Address, Count, Expect, OptionPattern, OptionsPattern, Outcome, Payload, Scope, SegmentPattern,
-    ShutdownHow, SocketOption, Timing, Verb, Want,
+    Action, Address, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Scope,
+    SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which,
 };
 
 /// Payloads of at least this many bytes are searched for a repeating pattern.
@@ -22,6 +23,7 @@ impl Display for Action {
         match &self.verb {
             // The segment itself says in whose name it is sent.
             Verb::Peer(_) => write!(f, "{}", self.verb)?,
+            Verb::Wire(fault) => write!(f, "wire {fault}")?,
             verb => write!(f, "{} {verb}", self.party)?,
         }
         if self.outcome != Outcome::Success {
@@ -33,6 +35,9 @@ impl Display for Action {
 
 impl Display for Verb {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        if let Verb::Wire(fault) = self {
+            return fault.fmt(f);
+        }
         f.write_str(self.name())?;
         match self {
             Verb::Listen { backlog: 5 } => Ok(()),
@@ -59,6 +64,7 @@ impl Display for Verb {
             | Verb::Close { listener: false }
             | Verb::Accept
             | Verb::Abort
+            | Verb::Wire(_)
             | Verb::Wait => Ok(()),
         }
     }
@@ -74,6 +80,43 @@ impl Display for Address {
             Some(port) => write!(f, " port {port}"),
             None => Ok(()),
         }
+    }
+}
+
+/// What stands behind `wire`.
+impl Display for Fault {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Fault::Strike { how, which, aim } => {
+                if let How::Delay(time) = how {
+                    write!(f, " {}", duration_text(*time))?;
+                }
+                match which {
+                    Which::Next(1) => {}
+                    Which::Next(count) => write!(f, " {count} of")?,
+                    Which::Nth(nth) => write!(f, " {nth}{} of", ordinal(*nth))?,
+                }
+                write!(f, " {aim}")?;
+                match how {
+                    How::Corrupt { byte } if *byte > 0 => write!(f, " byte {byte}"),
+                    _ => Ok(()),
+                }
+            }
+            Fault::Release { backwards, aim } => {
+                f.write_str(if *backwards { " backwards" } else { "" })?;
+                aim.as_ref().map_or(Ok(()), |aim| write!(f, " {aim}"))
+            }
+            Fault::Cut { from, to } | Fault::Restore { from, to } => {
+                write!(f, " {} > {}", from.letter(), to.letter())
+            }
+        }
+    }
+}
+
+impl Display for Aim {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{}{}", self.pattern, if self.data { " data" } else { "" })
     }
 }
 

@@ -8,7 +8,7 @@ use super::payload::{self, Payloads};
 use super::quantity;
 use super::token::{Kind, Line, Token};
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
-use crate::scenario::{Count, Expect, Scope, SegmentPattern, Span, Timing};
+use crate::scenario::{Aim, Count, Expect, Scope, SegmentPattern, Span, Timing};
 use crate::tcp::{Flags, Party};
 
 /// The most segments that one line can stand for.
@@ -70,7 +70,50 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut 
     (diagnostics.len() == before).then_some(Expect::Segment(reader.pattern))
 }
 
-fn parties(line: &mut Line) -> Result<(Party, Party), Diagnostic> {
+/// Reads the segments that a line of the wire is about: a segment line without count and time, and `data`. It ends at
+/// `byte`, `->` and `&`, which belong to the wire's line.
+pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagnostic> {
+    let start = line.here().start;
+    let mut reader = Items::new(start..start, parties(line)?);
+    let mut data = false;
+    while !line.is_done()
+        && line.peek_str() != "byte"
+        && !line
+            .peek()
+            .is_some_and(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')))
+    {
+        let here = line.here();
+        if line.eat("data") {
+            if data {
+                return Err(twice(here, "data"));
+            }
+            data = true;
+            continue;
+        }
+        reader.item(line, payloads)?;
+        if reader.counted || reader.pattern.timing.is_some() {
+            let span = here.start..line.previous_end();
+            return Err(Diagnostic::new(
+                span,
+                "expected no count and no time in a line of the wire",
+                "means nothing here",
+            )
+            .help("how many segments is said before them: `wire drop 2 of S > C data`"));
+        }
+    }
+    match reader.contradictions() {
+        Some(diagnostic) => Err(diagnostic),
+        None => {
+            reader.pattern.span = start..line.previous_end();
+            Ok(Aim {
+                pattern: reader.pattern,
+                data,
+            })
+        }
+    }
+}
+
+pub(super) fn parties(line: &mut Line) -> Result<(Party, Party), Diagnostic> {
     let from = party(line)?;
     if !line.eat_symbol('>') {
         let help = match line.peek_str() {
@@ -445,5 +488,8 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 
 /// The nearest word that can begin a line inside the timeline.
 pub(super) fn line_help(word: &str) -> String {
-    did_you_mean(word, &["client", "server", "peer", "C", "S", "any order {", "either {"])
+    did_you_mean(
+        word,
+        &["client", "server", "wire", "peer", "C", "S", "any order {", "either {"],
+    )
 }

@@ -86,6 +86,13 @@ impl Transitions {
 
     /// Takes note of a segment, first at its sender and then at its receiver.
     pub fn segment(&mut self, segment: &Segment) -> Vec<Named> {
+        let mut named = self.sent(segment);
+        named.extend(self.delivered(segment));
+        named
+    }
+
+    /// Takes note of a segment at its sender.
+    pub fn sent(&mut self, segment: &Segment) -> Vec<Named> {
         let quiet = self.last.map_or(0, |last| segment.at.saturating_sub(last));
         self.last = Some(segment.at);
         let mut named = Vec::new();
@@ -103,7 +110,12 @@ impl Transitions {
                 *own = Memory::default();
             }
         }
+        named
+    }
 
+    /// Takes note of a segment at its receiver, at once or later than it was sent.
+    pub fn delivered(&mut self, segment: &Segment) -> Vec<Named> {
+        let mut named = Vec::new();
         let before = self.end(segment.to).clone();
         self.replay.delivered(segment);
         let after = self.end(segment.to).clone();
