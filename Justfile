@@ -70,6 +70,11 @@ doctor *ARGS: _build
 judge *ARGS: _build
     @exec {{ quote(program) }} judge "$@"
 
+# Change recorded runs in every place, and show that the judge sees it: after `lab`.
+[no-exit-message]
+selfcheck *ARGS: _build
+    @exec {{ quote(program) }} selfcheck "$@"
+
 # Run all tests: the library's own, every scenario live, and the program with bad input.
 test *ARGS:
     cargo test --locked "$@"

@@ -7,7 +7,7 @@ use super::Exit;
 use super::folders::Folders;
 use super::load::{load, report_error};
 use crate::report::{Role, Theme};
-use crate::selfcheck::{self, Outcome, Tally, excuse};
+use crate::selfcheck::{self, Outcome, Tally};
 use crate::snapshot::Store;
 use crate::suite::Artefacts;
 
@@ -29,7 +29,11 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     let store = Store::new(&args.folders.snapshots);
     let mut total: BTreeMap<&'static str, Tally> = BTreeMap::new();
     let mut checked = 0;
-    for scenario in &scenarios {
+    // As for `run`: slow scenarios are left out unless they are named.
+    for scenario in scenarios
+        .iter()
+        .filter(|scenario| !scenario.slow || !args.selectors.is_empty())
+    {
         let recording = match Artefacts::of(&args.folders.out, &scenario.name).read_recording() {
             Ok(recording) => recording,
             Err(error) => {
@@ -60,10 +64,11 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     }
     // Nobody reads on: that changes no result.
     let _ = print(&total, checked, theme);
-    let alive = total
-        .iter()
-        .any(|(kind, tally)| excuse(kind).is_none() && !tally.survivors.is_empty());
-    if alive { Exit::Fail } else { Exit::Pass }
+    if total.values().any(|tally| !tally.survivors.is_empty()) {
+        Exit::Fail
+    } else {
+        Exit::Pass
+    }
 }
 
 fn add(sum: &mut Tally, tally: Tally, scenario: &str) {
@@ -71,6 +76,8 @@ fn add(sum: &mut Tally, tally: Tally, scenario: &str) {
     sum.expectation += tally.expectation;
     sum.snapshot += tally.snapshot;
     sum.integrity += tally.integrity;
+    sum.equivalent += tally.equivalent;
+    sum.reason = sum.reason.or(tally.reason);
     sum.survivors.extend(
         tally
             .survivors
@@ -93,36 +100,33 @@ fn print(total: &BTreeMap<&'static str, Tally>, scenarios: usize, theme: &Theme)
             )
         )
     )?;
-    let (mut made, mut excused) = (0, 0);
+    let (mut made, mut equivalent, mut alive) = (0, 0, 0);
     for (kind, tally) in total {
-        let passed = tally.survivors.len();
         made += tally.made;
+        equivalent += tally.equivalent;
+        alive += tally.survivors.len();
         let line = format!(
-            "{kind:width$}  {:>7}  {:>11}  {:>8}  {:>9}  {passed:>6}",
-            tally.made, tally.expectation, tally.snapshot, tally.integrity
+            "{kind:width$}  {:>7}  {:>11}  {:>8}  {:>9}  {:>6}",
+            tally.made,
+            tally.expectation,
+            tally.snapshot,
+            tally.integrity,
+            tally.equivalent + tally.survivors.len()
         );
-        match (passed, excuse(kind)) {
-            (0, _) => writeln!(out, "{line}")?,
-            (_, Some(reason)) => {
-                excused += passed;
-                writeln!(out, "{line}  {}", theme.paint(Role::Dim, reason))?;
-            }
-            (_, None) => {
-                writeln!(out, "{}", theme.paint(Role::Bad, &line))?;
-                for survivor in &tally.survivors {
-                    writeln!(out, "    {survivor}")?;
-                }
-            }
+        let role = if tally.survivors.is_empty() {
+            Role::Plain
+        } else {
+            Role::Bad
+        };
+        let reason = theme.paint(Role::Dim, tally.reason.unwrap_or_default());
+        writeln!(out, "{}  {reason}", theme.paint(role, &line))?;
+        for survivor in &tally.survivors {
+            writeln!(out, "    {survivor}")?;
         }
     }
-    let alive: usize = total
-        .iter()
-        .filter(|(kind, _)| excuse(kind).is_none())
-        .map(|(_, tally)| tally.survivors.len())
-        .sum();
     writeln!(
         out,
-        "\n{scenarios} recorded runs, {made} mutants: {} caught, {excused} equivalent, {alive} alive",
-        made - excused - alive
+        "\n{scenarios} recorded runs, {made} mutants: {} caught, {equivalent} equivalent, {alive} alive",
+        made - equivalent - alive
     )
 }

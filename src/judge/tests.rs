@@ -441,7 +441,13 @@ fn host_mode_leaves_out_what_others_disturb() {
 fn a_handshake_that_linux_does_not_take_yet_is_no_contradiction() {
     let mut run = good();
     *run.settled(1).1 = Some(State::SynReceived);
+    // With room in the accept queue there is no reason to wait.
+    assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
+    run.scenario.phases[0].steps[0].action.verb = Verb::Listen { backlog: 0 };
     assert_eq!(run.judge().verdict, Verdict::Pass);
+    *run.settled(1).0 = Some(State::SynReceived);
+    assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
+    *run.settled(1).0 = Some(State::Established);
     *run.settled(3).1 = Some(State::SynReceived);
     assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
 }

@@ -11,6 +11,8 @@ pub struct Mutant {
     pub kind: &'static str,
     /// The change, with its place.
     pub change: String,
+    /// The changed segment, by its index in the capture.
+    pub segment: Option<usize>,
     /// The changed recording.
     pub recording: Recording,
 }
@@ -23,12 +25,13 @@ const SEGMENTS: usize = 64;
 const SEGMENTS_OF_BULK: usize = 12;
 const BULK: usize = 500;
 
-/// All mutants of a recording. Of a long recording only the first and the last segments have their turn: those between are
-/// alike.
-pub fn mutants(original: &Recording) -> Vec<Mutant> {
+/// Shows all mutants of a recording, one after the other: each is as large as the recording. Of a long one only the first
+/// and the last segments have their turn: those between are alike.
+pub fn mutants(original: &Recording, show: &mut dyn FnMut(Mutant)) {
     let mut all = Mutants {
         original,
-        mutants: Vec::new(),
+        segment: None,
+        show,
     };
     let places: Vec<usize> = (0..original.entries.len())
         .filter(|place| matches!(original.entries[*place], Entry::Segment(_)))
@@ -40,9 +43,11 @@ pub fn mutants(original: &Recording) -> Vec<Mutant> {
     };
     for (number, place) in places.iter().enumerate() {
         if number < turns / 2 || number + turns / 2 >= places.len() {
+            all.segment = Some(number);
             all.of_segment(*place, number, places.get(number + 1).copied());
         }
     }
+    all.segment = None;
     for (place, entry) in original.entries.iter().enumerate() {
         match entry {
             Entry::ActionEnded { result, .. } => all.of_result(place, result),
@@ -55,21 +60,23 @@ pub fn mutants(original: &Recording) -> Vec<Mutant> {
     for number in 0..original.sockets.len() {
         all.of_socket(number);
     }
-    all.mutants
 }
 
 struct Mutants<'a> {
     original: &'a Recording,
-    mutants: Vec<Mutant>,
+    /// The segment whose turn it is.
+    segment: Option<usize>,
+    show: &'a mut dyn FnMut(Mutant),
 }
 
 impl Mutants<'_> {
     fn add(&mut self, kind: &'static str, change: impl Into<String>, apply: impl FnOnce(&mut Recording)) {
         let mut recording = self.original.clone();
         apply(&mut recording);
-        self.mutants.push(Mutant {
+        (self.show)(Mutant {
             kind,
             change: change.into(),
+            segment: self.segment,
             recording,
         });
     }
@@ -118,7 +125,7 @@ impl Mutants<'_> {
         self.add("segment doubled", name.clone(), |recording| {
             recording.entries.insert(place, recording.entries[place].clone());
         });
-        if let Some(next) = next {
+        if let Some(next) = next.filter(|next| !is_same(&self.original.entries[place], &self.original.entries[*next])) {
             self.add("segments exchanged", name, |recording| {
                 recording.entries.swap(place, next)
             });
@@ -312,7 +319,12 @@ impl Mutants<'_> {
             ("InCsumErrors", |counters| &mut counters.in_csum_errors),
         ];
         for (name, counter) in counters {
-            self.add("kernel counter", name, |recording| {
+            let kind = if name == "tcpInErrs" {
+                "kernel counter tcpInErrs"
+            } else {
+                "kernel counter"
+            };
+            self.add(kind, name, |recording| {
                 if let Some(counters) = &mut recording.counters {
                     *counter(counters) += 1;
                 }
@@ -340,6 +352,22 @@ impl Mutants<'_> {
             );
         }
     }
+}
+
+/// Whether two segments differ in their times only, so that nobody could tell which came first.
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    let timeless = |entry: &Entry| match entry {
+        Entry::Segment(segment) => {
+            let mut segment = segment.clone();
+            segment.at = 0;
+            segment
+                .options
+                .retain(|option| !matches!(option, TcpOption::Timestamps { .. }));
+            Some(segment)
+        }
+        _ => None,
+    };
+    timeless(one) == timeless(other)
 }
 
 /// The option with another value, where it has one.
