@@ -126,7 +126,11 @@ impl<'a> Live<'a> {
         let mut line = suite::line(outcome, self.names, &self.theme);
         // Nothing else will be said about it.
         if self.detail == Detail::Quiet && !matches!(outcome.verdict(), Some(Verdict::Pass)) {
-            line = format!("{line}  {}", outcome.reason());
+            let reason = outcome.reason();
+            line = format!(
+                "{line}  {}",
+                truncate_str(&reason, QUIET_REASON, self.theme.glyphs().ellipsis)
+            );
         }
         self.print(&line)
     }
