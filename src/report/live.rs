@@ -23,6 +23,9 @@ use crate::tcp::{Conversation, Nanos, Party, Segment, Seq, TcpOption};
 /// Payload bytes that a segment line shows.
 const PREVIEW: usize = 40;
 
+/// The columns of the reason beside a quiet verdict.
+const QUIET_REASON: usize = 160;
+
 /// The columns of the time in front of a line, in milliseconds.
 const TIME: usize = 8;
 
