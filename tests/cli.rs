@@ -66,6 +66,7 @@ fn main() {
         repetition_leaves_one_run,
         a_changed_transcript_is_pending_until_it_is_accepted,
         a_rejected_transcript_changes_nothing,
+        a_snapshot_folder_that_cannot_be_written_hides_no_verdict,
         a_review_without_a_terminal_names_the_commands,
         a_step_that_does_not_happen_is_a_mismatch,
         the_ladder_of_the_readme_is_the_real_one,
@@ -465,6 +466,24 @@ fn a_rejected_transcript_changes_nothing() {
     ends_with(&output(&mut room.tcplab(["review", "--reject", "basic"])), PASSED);
     assert_eq!(room.read("snapshots/basic.snap"), changed);
     assert!(!room.path("snapshots/basic.snap.new").exists(), "it is still pending");
+}
+
+fn a_snapshot_folder_that_cannot_be_written_hides_no_verdict() {
+    let room = Room::with(&["basic"]);
+    let changed = room
+        .read("snapshots/basic.snap")
+        .replace("client state TIME-WAIT", "client state CLOSED");
+    room.write("snapshots/basic.snap", changed);
+    room.chmod("snapshots", 0o555);
+    fs::create_dir(room.path("runs")).expect("make a folder");
+    room.chmod("runs", 0o777);
+    let output = output(&mut room.tcplab_as_nobody(["run", "basic"]));
+    ends_with(&output, MISMATCH);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("the transcript is not the accepted one") && said.contains("ermission"),
+        "{said}"
+    );
 }
 
 fn a_review_without_a_terminal_names_the_commands() {

@@ -136,12 +136,23 @@ impl Lab {
         };
         let Judged {
             transcript,
-            judgement,
+            mut judgement,
             comparison,
         } = judge_recording(&self.snapshots, scenario, &recording)?;
         let elapsed = started.elapsed();
         let text = transcript.to_string();
-        let pending = self.propose(scenario, &comparison, &judgement, &text, &recording.environment.kernel)?;
+        let proposed = self.propose(scenario, &comparison, &judgement, &text, &recording.environment.kernel);
+        let pending = proposed.unwrap_or_else(|error| {
+            // A folder that cannot be written must not hide what the judge says.
+            let snapshot = judgement
+                .checks
+                .iter_mut()
+                .find(|check| check.witness == Witness::Snapshot);
+            snapshot.into_iter().for_each(|check| {
+                check.detail += &format!("\nThe new transcript could not be left for review: {error}");
+            });
+            false
+        });
         let artefacts = Artefacts::write(&self.out, &scenario.name, &recording, &frames, &text, &judgement)?;
         Ok(Played {
             scenario: Arc::clone(scenario),
