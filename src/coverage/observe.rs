@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nix::errno::Errno;
 
-use crate::judge::{call_of, ends_connection};
-use crate::run::{ActionResult, Entry, Fates, Recording, Way};
+use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, State, Transitions};
 
@@ -40,7 +39,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                 };
                 let state = transitions.state(action.party);
                 found.add(call_without_segment(&action.verb, result, state).map(|id| (action.party, id)));
-                if let (ActionResult::Done { .. }, Some(call)) = (result, call_of(&action.verb)) {
+                if let Some(call) = call_at_once(&action.verb, result) {
                     found.add(transitions.call(action.party, call));
                 }
             }

@@ -22,8 +22,6 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use states::{call_of, ends_connection};
-
 use std::fmt;
 use std::time::Duration;
 

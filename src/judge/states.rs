@@ -12,10 +12,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use nix::errno::Errno;
-
 use super::{Check, Status};
-use crate::run::{ActionResult, Entry, Fates, Recording};
+use crate::run::{ActionResult, Entry, Fates, Recording, call_at_once, ends_connection};
 use crate::scenario::{Action, Scenario, SocketOption, Verb};
 use crate::tcp::{Call, Flags, Nanos, Party, Replay, Segment, State};
 
@@ -53,8 +51,8 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         match entry {
             Entry::ActionStarted { step, at } => {
                 now = *at;
-                if let (Some(action), Some(ActionResult::Done { .. })) = (actions.get(*step), results.get(step))
-                    && let Some(call) = call_of(&action.verb)
+                if let (Some(action), Some(result)) = (actions.get(*step), results.get(step))
+                    && let Some(call) = call_at_once(&action.verb, result)
                 {
                     replay.call(action.party, call);
                 }
@@ -118,26 +116,4 @@ fn contradiction(scenario: &Scenario, step: usize, party: Party, reported: State
         "{action}the kernel reported {reported} for the {party}, but by the segments and calls so far it is in {inferred} \
          (RFC 9293, section 3.3.2)"
     )
-}
-
-/// What a call that succeeds changes without a segment.
-pub(crate) fn call_of(verb: &Verb) -> Option<Call> {
-    match verb {
-        Verb::Listen { .. } => Some(Call::Listen),
-        Verb::Close { listener: true } => Some(Call::CloseListener),
-        Verb::Close { listener: false } => Some(Call::Close),
-        Verb::Abort => Some(Call::Abort),
-        _ => None,
-    }
-}
-
-/// Whether the failed call leaves a closed socket: an open that failed, or a connection that the kernel gave up.
-pub(crate) fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
-    let ActionResult::Failed { errno, .. } = result else {
-        return false;
-    };
-    match (verb, Errno::from_raw(*errno)) {
-        (Verb::Connect { .. }, errno) => !matches!(errno, Errno::EISCONN | Errno::EALREADY | Errno::EINPROGRESS),
-        (_, errno) => errno == Errno::ETIMEDOUT,
-    }
 }

@@ -3,6 +3,7 @@
 //! One run uses one OS thread: it enters a bench of its own, opens the capture, performs the actions step by step and
 //! goes on when the segments that a step must cause have been seen. It does not judge: `judge` does, from the recording.
 
+mod calls;
 mod clock;
 pub mod event;
 mod eyes;
@@ -31,6 +32,7 @@ use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, EncodeError, Frame, Live};
 pub use crate::endpoint::ActionResult;
 use crate::scenario::{Scenario, Settings, Verb};
+pub use calls::{call_at_once, ends_connection};
 pub use fate::{Fate, Fates, Way};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};

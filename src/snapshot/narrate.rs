@@ -10,14 +10,12 @@
 
 use std::collections::HashMap;
 
-use nix::libc::{EALREADY, EINPROGRESS, EISCONN, ETIMEDOUT};
-
 use super::action;
 use super::payload::{describe, hex};
 use super::stream::{Stream, streams};
 use super::text::visible;
 use super::transcript::{Line, SegmentLine};
-use crate::run::{ActionResult, Ending, Entry, Fate, Fates, Recording};
+use crate::run::{ActionResult, Ending, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
 use crate::scenario::{Scenario, Step, Verb};
 use crate::tcp::{Call, Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
 
@@ -127,14 +125,8 @@ impl<'a> Narrator<'a> {
 
     /// What the step's call changes before any segment: it opens or closes a listener, or gives up a connection.
     fn call_at_once(&mut self, number: usize, step: &Step) {
-        let call = match step.action.verb {
-            Verb::Listen { .. } => Call::Listen,
-            Verb::Close { listener: true } => Call::CloseListener,
-            Verb::Close { listener: false } => Call::Close,
-            Verb::Abort => Call::Abort,
-            _ => return,
-        };
-        if matches!(self.results.get(&number), Some(ActionResult::Done { .. })) {
+        let result = self.results.get(&number).copied();
+        if let Some(call) = result.and_then(|result| call_at_once(&step.action.verb, result)) {
             self.replay.call(step.action.party, call);
         }
     }
@@ -178,14 +170,11 @@ impl<'a> Narrator<'a> {
             self.replay.call(action.party, Call::Failed);
             return;
         }
-        let Some(ActionResult::Failed { errno, .. }) = self.results.get(&number) else {
-            return;
-        };
-        let closed = match action.verb {
-            Verb::Connect { .. } => ![EISCONN, EALREADY, EINPROGRESS].contains(errno),
-            _ => *errno == ETIMEDOUT,
-        };
-        if closed {
+        if self
+            .results
+            .get(&number)
+            .is_some_and(|result| ends_connection(&action.verb, result))
+        {
             self.replay.call(action.party, Call::Failed);
         }
     }

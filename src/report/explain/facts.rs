@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::run::{ActionResult, Entry, Fate, Fates, Recording};
+use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
 use crate::scenario::{Scenario, Step, Verb};
 use crate::tcp::{Call, Conversation, Flags, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption};
 
@@ -156,14 +156,8 @@ impl<'a> Walk<'a> {
         let Some(step) = self.scenario_steps.get(number) else {
             return;
         };
-        let call = match step.action.verb {
-            Verb::Listen { .. } => Call::Listen,
-            Verb::Close { listener: true } => Call::CloseListener,
-            Verb::Close { listener: false } => Call::Close,
-            Verb::Abort => Call::Abort,
-            _ => return,
-        };
-        if matches!(self.results.get(&number), Some(ActionResult::Done { .. })) {
+        let result = self.results.get(&number).copied();
+        if let Some(call) = result.and_then(|result| call_at_once(&step.action.verb, result)) {
             self.replay.call(step.action.party, call);
         }
     }
@@ -187,12 +181,8 @@ impl<'a> Walk<'a> {
             self.replay.call(step.action.party, Call::Failed);
         }
         // An open that failed, and a connection that the kernel gave up, are CLOSED without a segment.
-        if let ActionResult::Failed { errno, .. } = result {
-            let opens = matches!(step.action.verb, Verb::Connect { .. });
-            let goes_on = [libc::EISCONN, libc::EALREADY, libc::EINPROGRESS].contains(errno);
-            if *errno == libc::ETIMEDOUT || (opens && !goes_on) {
-                self.replay.call(step.action.party, Call::Failed);
-            }
+        if ends_connection(&step.action.verb, result) {
+            self.replay.call(step.action.party, Call::Failed);
         }
     }
 
