@@ -3,7 +3,10 @@
 mod support;
 
 use std::fs;
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use support::room::{Room, output};
@@ -48,6 +51,7 @@ fn main() {
             "a_capture_is_explained_however_it_ends",
             a_capture_is_explained_however_it_ends,
         ),
+        ("every_save_is_played_until_ctrl_c", every_save_is_played_until_ctrl_c),
     ];
     let trials = offline.into_iter().map(|(name, claim)| {
         Trial::test(name, move || {
@@ -68,7 +72,16 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials.chain(live).collect()).exit();
 }
 
-const TEMPLATES: [&str; 6] = ["echo", "close", "reset", "refused", "half-close", "crash"];
+const TEMPLATES: [&str; 8] = [
+    "echo",
+    "close",
+    "reset",
+    "refused",
+    "half-close",
+    "crash",
+    "loss",
+    "forged",
+];
 
 #[track_caller]
 fn says(room: &Room, arguments: &[&str], code: i32, words: &[&str]) -> Output {
@@ -191,6 +204,8 @@ fn a_stripped_scenario_is_recorded_to_one_that_passes() {
         "connect-refused",
         "close-unread-data",
         "self-connect",
+        "loss/data-lost",
+        "reset/rst-in-window",
     ];
     let room = Room::with(&names);
     for name in names {
@@ -284,5 +299,68 @@ fn a_capture_is_explained_however_it_ends() {
             "cut to {length} bytes: {}",
             ended.status
         );
+    }
+}
+
+/// The longest that the next line may be waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn every_save_is_played_until_ctrl_c() {
+    let room = Room::with(&["basic"]);
+    let right = room.read("scenarios/basic.toml");
+    let line = "  S > C  ACK      seq 1   ack 13  len 0\n";
+    assert!(right.contains(line), "the scenario has changed");
+    let mut command = room.tcplab(["watch", "basic"]);
+    let mut watch = command.stdout(Stdio::piped()).spawn().expect("start the watch");
+    let out = BufReader::new(watch.stdout.take().expect("its output"));
+    let (sender, lines) = channel();
+    let reader = std::thread::spawn(move || {
+        for line in out.lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    // As editors do it: a new file is renamed over the old one.
+    let save = |text: &str| {
+        room.write("tmp/edited", text);
+        fs::rename(room.path("tmp/edited"), room.path("scenarios/basic.toml")).expect("save the file");
+    };
+    next_told(&lines, "pass  basic");
+    save(&right.replacen(line, "  S > C  RST      seq 1   len 0\n", 1));
+    let told = next_told(&lines, "fail  basic");
+    assert!(told.contains("expected") && told.contains("RST"), "{told}");
+    save(&right.replacen("listen", "lissen", 1));
+    next_told(&lines, "did you mean");
+    save(&right);
+    next_told(&lines, "pass  basic");
+    let process = nix::unistd::Pid::from_raw(watch.id().cast_signed());
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT).expect("send SIGINT");
+    // Its output ends when it does.
+    while lines.recv_timeout(PATIENCE).is_ok() {}
+    assert!(reader.is_finished() || reader.join().is_ok());
+    assert_eq!(watch.wait().expect("its end").code(), Some(130));
+    assert_eq!(
+        fs::read_dir(room.path("tmp")).expect("read tmp").count(),
+        0,
+        "left in tmp"
+    );
+    assert_eq!(fs::read_dir(room.path("scenarios")).expect("read scenarios").count(), 1);
+}
+
+/// What the watch tells of the next save, which must have these words in it.
+#[track_caller]
+fn next_told(lines: &Receiver<String>, words: &str) -> String {
+    let mut told = String::new();
+    loop {
+        let line = lines
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|error| panic!("{error} after:\n{told}"));
+        let is_last = line.starts_with("watching ");
+        told += &(line + "\n");
+        if is_last {
+            assert!(told.contains(words), "«{words}» is not in:\n{told}");
+            return told;
+        }
     }
 }

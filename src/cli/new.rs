@@ -37,6 +37,10 @@ enum Template {
     HalfClose,
     /// The server crashes in the middle of its answer
     Crash,
+    /// A segment is lost on the wire and sent again
+    Loss,
+    /// Somebody else sends a RST in the client's name
+    Forged,
 }
 
 impl Template {
@@ -48,6 +52,8 @@ impl Template {
             Template::Refused => include_str!("templates/refused.timeline"),
             Template::HalfClose => include_str!("templates/half-close.timeline"),
             Template::Crash => include_str!("templates/crash.timeline"),
+            Template::Loss => include_str!("templates/loss.timeline"),
+            Template::Forged => include_str!("templates/forged.timeline"),
         }
     }
 

@@ -125,8 +125,7 @@ fn watch(path: &Path, root: &Path, lab: &Lab, interrupt: &Interrupt, theme: &The
             break;
         }
     }
-    // The watch is meant to be ended so.
-    Ok(Exit::Pass)
+    Ok(Exit::Interrupted)
 }
 
 fn is_close(event: &notify::Event) -> bool {

@@ -156,8 +156,9 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
         let detail = format!("Linux deviates, as the scenario says: {}", deviation.reason);
         Check::expectation(format!("RFC 9293 {}", deviation.id), Status::NotChecked, detail)
     }));
-    checks.push(snapshot_check(recording, snapshot));
-    let differs = checks.iter().any(|check| check.status == Status::Failed);
+    let place = checks.len();
+    let differs = matches!(snapshot, SnapshotComparison::Differs { .. })
+        || checks.iter().any(|check| check.status == Status::Failed);
     checks.push(disturbance::check(scenario, recording, differs));
     checks.push(counters::capture(recording));
     if scenario.settings.offloads {
@@ -172,6 +173,8 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
     checks.push(payload::check(scenario, recording));
     checks.push(states::check(scenario, recording));
     checks.extend(lints::check(recording));
+    let vouched = is_vouched(&checks);
+    checks.insert(place, snapshot_check(recording, snapshot, vouched));
     Judgement {
         verdict: verdict(&checks),
         checks,
@@ -179,7 +182,20 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
     }
 }
 
+/// Whether no witness but the snapshot speaks against the run.
+fn is_vouched(checks: &[Check]) -> bool {
+    checks
+        .iter()
+        .filter(|check| check.witness != Witness::Snapshot)
+        .all(|check| matches!(check.status, Status::Ok | Status::NotChecked))
+}
+
 impl Judgement {
+    /// Whether the transcript is worth a review: no witness but the snapshot speaks against the run.
+    pub fn is_vouched(&self) -> bool {
+        is_vouched(&self.checks)
+    }
+
     /// The judgement on a scenario that this kernel or machine cannot play, for this reason.
     pub fn skip(reason: impl Into<String>) -> Judgement {
         Judgement {
@@ -201,15 +217,19 @@ fn verdict(checks: &[Check]) -> Verdict {
     }
 }
 
-fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison) -> Check {
+/// The check of the second witness; `vouched` says whether all others agree, for only then a new transcript is proposed.
+fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison, vouched: bool) -> Check {
+    const NOT_PROPOSED: &str = "the new one is not proposed for review while another check does not hold";
+    let name = &recording.scenario;
     let (status, detail) = match snapshot {
         SnapshotComparison::Matches => (Status::Ok, "the transcript is the accepted one".to_owned()),
         SnapshotComparison::Missing => (
             Status::NotChecked,
-            format!(
-                "no snapshot yet: `tcplab review {}` shows the transcript and accepts it",
-                recording.scenario
-            ),
+            if vouched {
+                format!("no snapshot yet: `tcplab review {name}` shows the transcript and accepts it")
+            } else {
+                format!("no snapshot yet, and {NOT_PROPOSED}")
+            },
         ),
         SnapshotComparison::NotCompared { reason } => (Status::NotChecked, format!("not compared: {reason}")),
         SnapshotComparison::Differs { diff, accepted_kernel } => {
@@ -220,10 +240,11 @@ fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison) -> Check
                     "\nIt was accepted with Linux {accepted}, this is {kernel}: the kernel may have changed what it sends."
                 );
             }
-            detail += &format!(
-                "\n`tcplab review {}` accepts or rejects the new one.",
-                recording.scenario
-            );
+            detail += &if vouched {
+                format!("\n`tcplab review {name}` accepts or rejects the new one.")
+            } else {
+                format!("\nMend the rest first: {NOT_PROPOSED}.")
+            };
             (Status::Failed, detail)
         }
     };

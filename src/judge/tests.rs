@@ -372,6 +372,24 @@ fn a_missing_snapshot_is_said_but_does_not_fail() {
 }
 
 #[test]
+fn a_review_is_offered_only_where_something_waits_for_it() {
+    let differs = SnapshotComparison::Differs {
+        diff: "- a\n+ b".to_owned(),
+        accepted_kernel: None,
+    };
+    for snapshot in [SnapshotComparison::Missing, differs] {
+        let mut run = Run { snapshot, ..good() };
+        let detail = |run: &Run| check(&run.judge(), "snapshot").detail.clone();
+        assert!(run.judge().is_vouched());
+        assert!(detail(&run).contains("tcplab review test"));
+        run.recording.ending = Ending::Deadline { step: 7 };
+        assert!(!run.judge().is_vouched());
+        assert!(!detail(&run).contains("tcplab review"), "{}", detail(&run));
+        assert!(detail(&run).contains("not proposed for review"));
+    }
+}
+
+#[test]
 fn another_kernel_is_named_beside_a_different_transcript() {
     let differs = |kernel: &str| SnapshotComparison::Differs {
         diff: "- a\n+ b\n".to_owned(),

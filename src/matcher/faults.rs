@@ -83,6 +83,11 @@ impl Faults {
         Vec::new()
     }
 
+    /// Whether a direction is cut.
+    pub fn is_cut(&self) -> bool {
+        !self.cuts.is_empty()
+    }
+
     /// What the next segment meets, and the step that says so; `None` for one that just goes on. Segments are shown in
     /// the order of the capture, each once.
     pub fn decide(&mut self, segment: &Segment) -> Option<(usize, Strike)> {

@@ -11,7 +11,8 @@
 //! What cannot be known from playing: which of the segments are essential; whether what differs between machines or kernels
 //! (windows, timing) matters, for no run here shows it, so nothing is written about it; and what comes by a timer of the
 //! kernel after the next action has begun already, for a step without lines is over as soon as everything in flight has
-//! been delivered. It is then written below the step in which it came. `+1s` or a line of one's own gives it time.
+//! been delivered. It is then written below the step in which it came. `+1s` or a line of one's own gives it time. Only where the
+//! wire lost a segment, a step without lines waits for the retransmission; to show what comes before it, write lines.
 
 mod edit;
 mod merge;

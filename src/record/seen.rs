@@ -36,7 +36,8 @@ impl Session {
                 }
                 Entry::Segment(segment) => {
                     let pattern = pattern(segment, &mut conversation);
-                    if let Some(segments) = session.segments.get_mut(current) {
+                    // What the lab sent itself is told by its action.
+                    if let Some(segments) = session.segments.get_mut(current).filter(|_| !segment.is_injected()) {
                         segments.push(pattern);
                     }
                 }

@@ -161,6 +161,16 @@ impl Eyes {
         self.wire.as_ref().map(Wire::undelivered).unwrap_or_default()
     }
 
+    /// How many segments the wire has lost so far.
+    pub(super) fn lost(&self) -> usize {
+        self.wire.as_ref().map_or(0, Wire::lost)
+    }
+
+    /// Whether a direction of the wire is cut.
+    pub(super) fn is_cut(&self) -> bool {
+        self.wire.as_ref().is_some_and(Wire::is_cut)
+    }
+
     /// Reads the capture.
     fn read(&mut self, step: usize, log: &mut Log<'_>) -> Result<Look, RunError> {
         let mut look = Look::Nothing;

@@ -157,6 +157,16 @@ impl Wire {
         all
     }
 
+    /// How many segments were lost.
+    pub(super) fn lost(&self) -> usize {
+        self.lost.len()
+    }
+
+    /// Whether a direction is cut.
+    pub(super) fn is_cut(&self) -> bool {
+        self.faults.is_cut()
+    }
+
     fn park(&mut self, step: usize, segment: usize, packet: Waiting, until: Option<Instant>) {
         self.parked.push(Parked {
             step,

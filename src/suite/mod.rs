@@ -19,7 +19,7 @@ pub use conversation::Conversation;
 pub use load::Load;
 pub use pool::{Job, News, play_all};
 
-use crate::judge::{self, Judgement, SnapshotComparison, Status, Witness};
+use crate::judge::{self, Judgement, SnapshotComparison};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
 use crate::scenario::Scenario;
 use crate::snapshot::{Store, StoreError, Transcript, View, diff};
@@ -181,11 +181,7 @@ impl Lab {
                 Ok(false)
             }
             SnapshotComparison::Missing | SnapshotComparison::Differs { .. } => {
-                let vouched = judgement
-                    .checks
-                    .iter()
-                    .filter(|check| check.witness != Witness::Snapshot)
-                    .all(|check| matches!(check.status, Status::Ok | Status::NotChecked));
+                let vouched = judgement.is_vouched();
                 if vouched {
                     self.snapshots.propose(scenario, text, kernel)?;
                 }

@@ -32,8 +32,9 @@ impl Room {
         for name in names {
             for file in [format!("scenarios/{name}.toml"), format!("snapshots/{name}.snap")] {
                 let original = super::root().join(&file);
-                fs::copy(&original, room.path(&file))
-                    .unwrap_or_else(|error| panic!("copy {}: {error}", original.display()));
+                let copy = room.path(&file);
+                fs::create_dir_all(copy.parent().expect("a file in the room")).expect("furnish the room");
+                fs::copy(&original, copy).unwrap_or_else(|error| panic!("copy {}: {error}", original.display()));
             }
         }
         room

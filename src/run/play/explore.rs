@@ -4,7 +4,8 @@
 //! has been delivered, and, while actions go on in the background, some turns of the reactor brought nothing new. That is as
 //! early as it can be said; what a timer of the kernel sends later is seen in the step that is then being played. Where
 //! the scenario has lines already, they ask for patience: the step also waits until what they name has come, or until
-//! no timer is left that could bring it.
+//! no timer is left that could bring it. The same patience has a step
+//! without lines in which the wire lost a segment: what is lost once is sent again, by a timer. (What is cut stays lost.)
 
 use super::{Look, Play};
 use crate::run::{Entry, RunError};
@@ -21,6 +22,8 @@ pub(super) struct Exploration {
     pub(super) lost: bool,
     /// How many segments had come and how many actions were running at the last look, and at how many before it.
     calm: ((usize, usize), u32),
+    /// How many segments the wire had lost when the step began.
+    lost_before: usize,
 }
 
 impl Play<'_> {
@@ -38,8 +41,10 @@ impl Play<'_> {
 
     /// A new step begins: what was calm before it says nothing.
     pub(super) fn begin_exploring(&mut self) {
+        let lost = self.eyes.lost();
         if let Some(exploration) = &mut self.exploration {
             exploration.calm.1 = 0;
+            exploration.lost_before = lost;
         }
     }
 
@@ -63,6 +68,7 @@ impl Play<'_> {
         };
         let calm = exploration.calm.1 >= CALM_TURNS || self.running.is_empty();
         let lost = exploration.lost;
+        let awaits_repair = step.expect.is_empty() && self.eyes.lost() > exploration.lost_before && !self.eyes.is_cut();
         if !calm {
             return Ok(false);
         }
@@ -71,7 +77,7 @@ impl Play<'_> {
         } else {
             self.eyes.matcher.is_satisfied()
         };
-        if !come && self.unquiet()?.is_some() {
+        if (!come || awaits_repair) && self.unquiet()?.is_some() {
             return Ok(false);
         }
         if !*over && matches!(step.action.verb, Verb::State(_)) && self.unquiet()?.is_none() {
