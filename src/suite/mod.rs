@@ -19,7 +19,7 @@ pub use conversation::Conversation;
 pub use load::Load;
 pub use pool::{Job, News, play_all};
 
-use crate::judge::{self, Judgement, SnapshotComparison};
+use crate::judge::{self, Judgement, SnapshotComparison, Witness};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
 use crate::scenario::Scenario;
 use crate::snapshot::{Store, StoreError, Transcript, View, diff};
