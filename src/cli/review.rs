@@ -10,7 +10,6 @@ use crate::report::{self, Theme};
 use crate::scenario;
 use crate::snapshot::review::{self, Decision, Guide, ReviewError, ReviewOutcome, Selection};
 use crate::snapshot::{Store, Transcript};
-use crate::suite::Artefacts;
 
 /// The arguments of `tcplab review`.
 #[derive(Debug, clap::Args)]
@@ -73,14 +72,7 @@ fn at_terminal(args: &Args, store: &Store, selection: Selection, mut terminal: T
         let path = folders.scenarios.join(format!("{name}.toml"));
         scenario::load(&path, &folders.scenarios).ok()
     };
-    let ladder = |name: &str| {
-        let recording = Artefacts::of(&folders.out, name).read_recording().ok()?;
-        Some(report::ladder(
-            &Transcript::of(&scenario(name)?, &recording),
-            theme,
-            None,
-        ))
-    };
+    let ladder = |transcript: &Transcript| report::ladder(transcript, theme, None);
     let guide = Guide {
         title: &|name| scenario(name).map(|scenario| scenario.title),
         ladder: &ladder,

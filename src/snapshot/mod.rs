@@ -11,6 +11,7 @@ mod action;
 pub mod diff;
 mod file;
 mod narrate;
+mod parse;
 mod payload;
 #[cfg(test)]
 mod play;

@@ -10,8 +10,9 @@ use console::{Style, Term};
 use thiserror::Error;
 
 use super::diff::{View, diff};
-use super::store::{Pending, Store, StoreError};
+use super::store::{Pending, Store, StoreError, Stored};
 use super::text::visible;
+use super::transcript::Transcript;
 
 const PROMPT: &str = "[a]ccept [r]eject [s]kip [A]ll [u]ndo [b]oth [l]adder [q]uit? ";
 /// How wide the two versions stand side by side where nothing else is known.
@@ -22,9 +23,8 @@ const HELP: &str = "\
   s  skip: leave it pending
   A  accept this one and all that follow
   u  undo the last decision and go back to it
-  b  show both versions in full, side by side: a ladder of the accepted one cannot be drawn, for a
-     snapshot holds its text only
-  l  show the ladder diagram of the run
+  b  show both versions in full, side by side
+  l  show both versions as ladder diagrams
   q  quit; what was decided is done, the rest stays pending
   Ctrl-C leaves everything as it was
 ";
@@ -77,8 +77,8 @@ impl Screen for Term {
 pub struct Guide<'a> {
     /// The scenario's title by its name.
     pub title: &'a dyn Fn(&str) -> Option<String>,
-    /// The ladder diagram of the scenario's last run by its name.
-    pub ladder: &'a dyn Fn(&str) -> Option<String>,
+    /// Draws a transcript as a ladder diagram.
+    pub ladder: &'a dyn Fn(&Transcript) -> String,
     /// Whether to use colours.
     pub colour: bool,
 }
@@ -257,16 +257,27 @@ fn ask(pending: &[Pending], screen: &mut dyn Screen, guide: &Guide) -> io::Resul
             Key::Char('u') if decisions.pop().is_none() => screen.show("There is nothing to undo yet.\n")?,
             Key::Char('u') => {}
             Key::Char('b') => screen.show(&both(current))?,
-            Key::Char('l') => match (guide.ladder)(&current.name) {
-                Some(ladder) => screen.show(&format!("{}\n\n", ladder.trim_end()))?,
-                None => screen.show("There is no recording of the run; run the scenario again to have one.\n")?,
-            },
+            Key::Char('l') => screen.show(&ladders(current, guide))?,
             Key::Char('q') => break,
             Key::Interrupt => return Ok(None),
             Key::Char(_) | Key::Other => screen.show(HELP)?,
         }
     }
     Ok(Some(decisions))
+}
+
+/// The accepted and the new transcript as ladder diagrams, one below the other.
+fn ladders(pending: &Pending, guide: &Guide) -> String {
+    let accepted = pending.accepted.as_ref().map(|accepted| ("accepted", accepted));
+    let drawn = |(what, stored): (&str, &Stored)| match Transcript::parse(&stored.contents) {
+        Some(transcript) => format!("{what}:\n{}\n", (guide.ladder)(&transcript)),
+        None => format!("{what}: this text is no transcript, so there is nothing to draw\n\n"),
+    };
+    accepted
+        .into_iter()
+        .chain([("new", &pending.proposed)])
+        .map(drawn)
+        .collect()
 }
 
 /// The accepted and the new transcript side by side.

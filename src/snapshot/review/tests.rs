@@ -83,7 +83,7 @@ impl Folder {
         };
         let guide = Guide {
             title: &|name| (name == "one").then(|| "The first".to_owned()),
-            ladder: &|name| (name == "one").then(|| "C ---> S".to_owned()),
+            ladder: &|transcript| format!("a ladder of {} lines", transcript.lines.len()),
             colour: false,
         };
         let outcome = review(&self.store, Selection::All, &mut script, &guide);
@@ -185,11 +185,18 @@ fn quitting_does_what_was_decided() {
 }
 
 #[test]
-fn the_ladder_is_shown_on_request() {
+fn both_ladders_are_shown_on_request() {
     let folder = Folder::new();
+    let heading = "                                                     client        server\n";
+    folder.propose("one", &format!("{heading}client connect\n"), "6.12");
+    decide(&folder.store, Selection::Names(&["one".to_owned()]), Decision::Accept).expect("accepted");
+    folder.propose("one", &format!("{heading}client connect\nclient close\n"), "6.18");
     let (shown, _) = folder.review("lslq");
-    assert!(shown.contains("C ---> S\n"), "{shown}");
-    assert!(shown.contains("There is no recording of the run"), "{shown}");
+    assert!(
+        shown.contains("accepted:\na ladder of 1 lines\nnew:\na ladder of 2 lines\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("new: this text is no transcript"), "{shown}");
 }
 
 #[test]
