@@ -31,7 +31,7 @@ use self::wire::Wire;
 use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, EncodeError, Frame, Live};
 pub use crate::endpoint::ActionResult;
-use crate::scenario::{Scenario, Settings, Verb};
+use crate::scenario::{Expect, Scenario, Settings, Verb};
 pub use calls::{call_at_once, ends_connection};
 pub use fate::{Fate, Fates, Way};
 pub use interrupt::Interrupt;
@@ -164,34 +164,24 @@ fn on_bench(
             BenchError::Unsupported(what) => RunError::Unsupported { what },
             error => error.into(),
         })?,
-        Mode::Host if scenario.settings.need_a_bench() => {
-            return Err(RunError::Unsupported {
-                what: "the scenario changes settings, which is not done on the host's own loopback".to_owned(),
-            });
-        }
-        Mode::Host if makes_segments(scenario) => {
-            return Err(RunError::Unsupported {
-                what: "the scenario sends segments made by hand, which is not done on the host's own loopback"
-                    .to_owned(),
-            });
-        }
-        Mode::Host => Bench::host(family, options.port)?,
+        Mode::Host => match needs_a_bench(scenario) {
+            Some(need) => {
+                let what = format!("the scenario {need}, which is not done on the host's own loopback");
+                return Err(RunError::Unsupported { what });
+            }
+            None => Bench::host(family, options.port)?,
+        },
     };
     let has_wire = scenario.steps().any(|step| matches!(step.action.verb, Verb::Wire(_)));
-    let queue = match (has_wire, options.mode) {
-        (true, Mode::Private) => Some(bench.queue().map_err(|error| match error {
+    let queue = has_wire
+        .then(|| bench.queue())
+        .transpose()
+        .map_err(|error| match error {
             error @ BenchError::NoQueue { .. } => RunError::Unsupported {
                 what: error.to_string(),
             },
             error => error.into(),
-        })?),
-        (true, Mode::Host) => {
-            return Err(RunError::Unsupported {
-                what: "the scenario disturbs the wire, which is not done on the host's own loopback".to_owned(),
-            });
-        }
-        (false, _) => None,
-    };
+        })?;
     let live = Live::open(bench.capture_filter().as_deref())?;
     let clock = Clock::start();
     let runtime = runtime::Builder::new_current_thread()
@@ -240,8 +230,29 @@ fn on_bench(
     }))
 }
 
-fn makes_segments(scenario: &Scenario) -> bool {
-    scenario.steps().any(|step| matches!(step.action.verb, Verb::Peer(_)))
+/// What of the scenario only a private bench can do, as the end of a sentence.
+fn needs_a_bench(scenario: &Scenario) -> Option<&'static str> {
+    let has = |wanted: fn(&Verb) -> bool| scenario.steps().any(|step| wanted(&step.action.verb));
+    let streams = || {
+        let mut lines = scenario.steps().flat_map(|step| &step.expect);
+        lines.any(|line| matches!(line, Expect::Stream { .. }))
+    };
+    if scenario.settings.need_a_bench() {
+        Some("changes settings")
+    } else if has(|verb| matches!(verb, Verb::Peer(_))) {
+        Some("sends segments made by hand")
+    } else if has(|verb| matches!(verb, Verb::Wire(_))) {
+        Some("disturbs the wire")
+    } else if has(|verb| matches!(verb, Verb::Connect { to_self: true })) {
+        Some("connects a socket to itself, past the server's port that is captured")
+    } else if has(|verb| matches!(verb, Verb::Bind(_) | Verb::ConnectTo(_))) {
+        // On the host an address may be somebody's: nothing is ever sent beyond loopback.
+        Some("names addresses or ports")
+    } else if streams() {
+        Some("is about full-sized segments")
+    } else {
+        None
+    }
 }
 
 /// `uname -r`.
