@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcplab::scenario::{
-    Action, Aim, Count, Expect, Fault, Finding, How, OptionPattern, OptionsPattern, Outcome, Payload, Scenario,
-    SegmentPattern, Span, Step, Timing, Verb, Want, Which,
+    Action, Aim, Count, Expect, Fault, Finding, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload,
+    Scenario, SegmentPattern, Span, Step, Timing, Verb, Want, Which,
 };
 use tcplab::tcp::{Flags, State};
 
@@ -116,6 +116,25 @@ fn of_action(action: &Action) -> Vec<(String, Action)> {
             for other in State::ALL.into_iter().filter(|other| other != state) {
                 verb(Verb::State(other), format!("state {other}"));
             }
+        }
+        // The judge holds the line against the segment that was captured.
+        Verb::Peer(injection) => {
+            let with = |segment| {
+                Verb::Peer(Injection {
+                    segment,
+                    ..injection.clone()
+                })
+            };
+            of_pattern(&injection.segment)
+                .into_iter()
+                .filter(|(change, _)| !["one more", "one less"].contains(&change.as_str()))
+                .for_each(|(change, segment)| verb(with(segment), change));
+            let bad_checksum = !injection.bad_checksum;
+            let other = Injection {
+                bad_checksum,
+                ..injection.clone()
+            };
+            verb(Verb::Peer(other), "checksum".to_owned());
         }
         Verb::Wire(fault) => of_fault(fault)
             .into_iter()
