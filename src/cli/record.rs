@@ -7,11 +7,10 @@ use super::Exit;
 use super::folders::Folders;
 use super::load::{load, report_error};
 use super::replace::replace;
-use super::signals::interrupt_on_signal;
-use crate::bench;
+use super::signals::prepare;
 use crate::record::{self, RecordError};
 use crate::report::Theme;
-use crate::run::Interrupt;
+use crate::run::{Interrupt, Mode};
 use crate::scenario::Scenario;
 
 /// The arguments of `tcplab record`.
@@ -38,17 +37,9 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         Ok(scenarios) => scenarios,
         Err(error) => return report_error(&error, theme),
     };
-    // Namespaces can only be entered while this is the only thread.
-    if let Err(error) = bench::enter() {
-        eprintln!("error: {error}");
-        return Exit::Environment;
-    }
-    let interrupt = match interrupt_on_signal() {
+    let interrupt = match prepare(Mode::Private) {
         Ok(interrupt) => interrupt,
-        Err(error) => {
-            eprintln!("error: cannot prepare for Ctrl-C: {error}");
-            return Exit::Environment;
-        }
+        Err(exit) => return exit,
     };
     let mut exit = Exit::Pass;
     for scenario in &scenarios {

@@ -10,8 +10,7 @@ use indicatif::ProgressDrawTarget;
 use super::Exit;
 use super::folders::Folders;
 use super::load::{load, report_error};
-use super::signals::interrupt_on_signal;
-use crate::bench;
+use super::signals::prepare;
 use crate::judge::Judgement;
 use crate::report::{self, Artefact, Closing, Detail, Live, Outcome, Theme};
 use crate::run::{Interrupt, Mode, Options};
@@ -64,19 +63,10 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         Err(error) => return report_error(&error, theme),
     };
     let left_out = leave_out_slow(args, &mut scenarios);
-    // Namespaces can only be entered while this is the only thread.
-    if !args.host
-        && let Err(error) = bench::enter()
-    {
-        eprintln!("error: {error}");
-        return Exit::Environment;
-    }
-    let interrupt = match interrupt_on_signal() {
+    let mode = if args.host { Mode::Host } else { Mode::Private };
+    let interrupt = match prepare(mode) {
         Ok(interrupt) => interrupt,
-        Err(error) => {
-            eprintln!("error: cannot prepare for Ctrl-C: {error}");
-            return Exit::Environment;
-        }
+        Err(exit) => return exit,
     };
     let _load = match args.busy.then(Load::start).transpose() {
         Ok(load) => load,
@@ -85,7 +75,6 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
             return Exit::Environment;
         }
     };
-    let mode = if args.host { Mode::Host } else { Mode::Private };
     let lab = Lab {
         snapshots: Store::new(&args.folders.snapshots),
         out: args.folders.out.clone(),

@@ -3,15 +3,35 @@
 use nix::sys::signal::{SigSet, Signal};
 
 use super::Exit;
-use crate::run::Interrupt;
+use crate::bench;
+use crate::run::{Interrupt, Mode};
+
+/// Makes the process ready to play scenarios: it may make namespaces (unless it uses the host's loopback), and Ctrl-C ends runs in
+/// good order. Tells the user what stands in the way.
+///
+/// Call it before any other thread exists: namespaces can only be entered, and signals blocked for all, while this is the only
+/// one.
+///
+/// # Errors
+/// How the program has to end.
+pub(super) fn prepare(mode: Mode) -> Result<Interrupt, Exit> {
+    if mode == Mode::Private {
+        bench::enter().map_err(|error| {
+            eprintln!("error: {error}");
+            Exit::Environment
+        })?;
+    }
+    interrupt_on_signal().map_err(|error| {
+        eprintln!("error: cannot prepare for Ctrl-C: {error}");
+        Exit::Environment
+    })
+}
 
 /// Blocks the signals for this thread and all that it starts, and turns them into an interrupt.
 ///
-/// Call it before any other thread exists.
-///
 /// # Errors
 /// Those of sigprocmask(2) and of starting a thread.
-pub(super) fn interrupt_on_signal() -> std::io::Result<Interrupt> {
+fn interrupt_on_signal() -> std::io::Result<Interrupt> {
     let interrupt = Interrupt::new();
     let mut signals = SigSet::empty();
     signals.extend([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);

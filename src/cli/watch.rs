@@ -13,8 +13,7 @@ use notify::{RecursiveMode, Watcher};
 use super::Exit;
 use super::folders::Folders;
 use super::load::{load, report_error};
-use super::signals::interrupt_on_signal;
-use crate::bench;
+use super::signals::prepare;
 use crate::report::{self, Artefact, Closing, Outcome, Theme};
 use crate::run::{Interrupt, Mode, Options};
 use crate::scenario::{self, LoadError, Scenario};
@@ -50,17 +49,9 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         eprintln!("error: `{}` names {} scenarios; name one", args.scenario, entries.len());
         return Exit::Usage;
     };
-    // Namespaces can only be entered while this is the only thread.
-    if let Err(error) = bench::enter() {
-        eprintln!("error: {error}");
-        return Exit::Environment;
-    }
-    let interrupt = match interrupt_on_signal() {
+    let interrupt = match prepare(Mode::Private) {
         Ok(interrupt) => interrupt,
-        Err(error) => {
-            eprintln!("error: cannot prepare for Ctrl-C: {error}");
-            return Exit::Environment;
-        }
+        Err(exit) => return exit,
     };
     let lab = Lab {
         snapshots: Store::new(&args.folders.snapshots),

@@ -1,6 +1,6 @@
 //! Which transitions took place in a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
@@ -20,14 +20,7 @@ pub enum Evidence {
 /// The transitions that took place, by their ids.
 pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static str, Evidence> {
     let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
-    let results: HashMap<usize, &ActionResult> = recording
-        .entries
-        .iter()
-        .filter_map(|entry| match entry {
-            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
-            _ => None,
-        })
-        .collect();
+    let results = recording.results();
     let mut found = Found::default();
     let mut transitions = Transitions::new();
     let mut fates = Fates::of(recording);

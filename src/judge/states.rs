@@ -9,11 +9,10 @@
 //! a connection in SYN-RECEIVED although the handshake's ACK has come, because the accept queue is full or accepting is
 //! deferred until data comes (TCP_DEFER_ACCEPT, tcp(7)).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Check, Status};
-use crate::run::{ActionResult, Entry, Fates, Recording, call_at_once, ends_connection};
+use crate::run::{Entry, Fates, Recording, call_at_once, ends_connection};
 use crate::scenario::{Action, Scenario, SocketOption, Verb};
 use crate::tcp::{Call, Flags, Nanos, Party, Replay, Segment, State};
 
@@ -25,14 +24,7 @@ const SHORTEST_TIMER: Duration = Duration::from_secs(1);
 pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     const NAME: &str = "states";
     let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
-    let results: HashMap<usize, &ActionResult> = recording
-        .entries
-        .iter()
-        .filter_map(|entry| match entry {
-            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
-            _ => None,
-        })
-        .collect();
+    let results = recording.results();
     let mut replay = Replay::new();
     let (mut now, mut last_segment): (Nanos, Nanos) = (0, 0);
     // Only then does Linux leave a connection in SYN-RECEIVED although the handshake is complete.

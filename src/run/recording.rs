@@ -3,6 +3,7 @@
 //! A recording is plain data. It is complete in itself: transcript, ladder, explanation and verdict are made from a
 //! scenario and a recording, live or years later.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,15 @@ impl Recording {
             Entry::Segment(segment) => Some(segment),
             _ => None,
         })
+    }
+
+    /// What came of each action that has ended, by its step.
+    pub fn results(&self) -> HashMap<usize, &ActionResult> {
+        let ended = self.entries.iter().filter_map(|entry| match entry {
+            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
+            _ => None,
+        });
+        ended.collect()
     }
 
     /// From the active capture to the last thing that happened.

@@ -60,15 +60,11 @@ struct Narrator<'a> {
 
 impl<'a> Narrator<'a> {
     fn new(scenario: &'a Scenario, recording: &'a Recording) -> Narrator<'a> {
-        let results = recording.entries.iter().filter_map(|entry| match entry {
-            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
-            _ => None,
-        });
         let replay = Replay::new();
         Narrator {
             scenario,
             steps: scenario.steps().collect(),
-            results: results.collect(),
+            results: recording.results(),
             conversation: Conversation::default(),
             told: states(&replay),
             replay,

@@ -74,14 +74,7 @@ pub(super) struct Sent {
 /// All segments of the recording with their facts, in order.
 pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec<Facts<'a>> {
     let steps: Vec<&Step> = scenario.steps().collect();
-    let results: HashMap<usize, &ActionResult> = recording
-        .entries
-        .iter()
-        .filter_map(|entry| match entry {
-            Entry::ActionEnded { step, result, .. } => Some((*step, result)),
-            _ => None,
-        })
-        .collect();
+    let results = recording.results();
     let mut walk = Walk {
         scenario_steps: steps,
         results,
