@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use caps::CapSet;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -11,6 +12,7 @@ use nix::unistd::{Uid, getegid, geteuid};
 use thiserror::Error;
 
 use super::diagnosis::{Diagnosis, Facts, diagnose};
+use super::privileges::NEEDED;
 
 /// A step on the way to a network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,14 +104,5 @@ fn errno_of(error: &io::Error) -> Errno {
 
 /// Whether the process may do all that a bench needs without a user namespace: make namespaces, configure them, capture.
 fn has_capabilities() -> bool {
-    const NET_ADMIN: u64 = 1 << 12;
-    const NET_RAW: u64 = 1 << 13;
-    const SYS_ADMIN: u64 = 1 << 21;
-    const NEEDED: u64 = NET_ADMIN | NET_RAW | SYS_ADMIN;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .unwrap_or_default();
-    u64::from_str_radix(effective.trim(), 16).is_ok_and(|effective| effective & NEEDED == NEEDED)
+    caps::read(None, CapSet::Effective).is_ok_and(|held| NEEDED.iter().all(|capability| held.contains(capability)))
 }

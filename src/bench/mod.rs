@@ -1,6 +1,6 @@
 //! The bench: a private network namespace with a loopback of its own, in which one conversation takes place.
 //!
-//! - [`enter`]: the right to make namespaces, for root and everybody else;
+//! - [`enter`]: the right to make namespaces, for root and everybody else; [`give_up_privileges`]: no other rights;
 //! - [`Bench`]: one namespace with everything set on which a transcript depends, or the host's loopback as it is;
 //! - [`SocketDiag`], [`tcp_info`], [`Counters`]: what the kernel knows about the conversation;
 //! - [`doctor`]: what this machine can do.
@@ -19,6 +19,7 @@ mod inject;
 mod link;
 mod netlink;
 mod nfnetlink;
+mod privileges;
 mod queue;
 mod route;
 mod socket_diag;
@@ -33,6 +34,7 @@ pub use counters::Counters;
 pub use diagnosis::Diagnosis;
 pub use enter::{EnterError, EnterStep, enter};
 pub use link::LOOPBACK;
+pub use privileges::give_up_privileges;
 pub use queue::{Queue, Waiting};
 pub use socket_diag::{SocketDiag, SocketInfo, Timer};
 pub use sysctl::{PROFILE, Sysctl};

@@ -6,8 +6,8 @@ use super::Exit;
 use crate::bench;
 use crate::run::{Interrupt, Mode};
 
-/// Makes the process ready to play scenarios: it may make namespaces (unless it uses the host's loopback), and Ctrl-C ends runs in
-/// good order. Tells the user what stands in the way.
+/// Makes the process ready to play scenarios: it may make namespaces (unless it uses the host's loopback), has no other rights, and
+/// Ctrl-C ends runs in good order. Tells the user what stands in the way.
 ///
 /// Call it before any other thread exists: namespaces can only be entered, and signals blocked for all, while this is the only
 /// one.
@@ -21,6 +21,10 @@ pub(super) fn prepare(mode: Mode) -> Result<Interrupt, Exit> {
             Exit::Environment
         })?;
     }
+    bench::give_up_privileges().map_err(|error| {
+        eprintln!("error: cannot give up the rights that a run does not need: {error}");
+        Exit::Environment
+    })?;
     interrupt_on_signal().map_err(|error| {
         eprintln!("error: cannot prepare for Ctrl-C: {error}");
         Exit::Environment
