@@ -59,7 +59,7 @@ struct Difference {
     reason: &'static str,
 }
 
-const DIFFERENCES: [Difference; 19] = [
+const DIFFERENCES: [Difference; 20] = [
     Difference {
         flags: &[RETRANSMISSION, FAST, SPURIOUS],
         tshark: false,
@@ -180,6 +180,13 @@ const DIFFERENCES: [Difference; 19] = [
     },
     Difference {
         flags: &[ACK_UNSENT],
+        tshark: true,
+        pattern: |seen| seen.peer_straddled,
+        scenario: Some("loss/overlap-straddle"),
+        reason: "of a segment that begins with old numbers and ends with new ones tshark does not count the new ones",
+    },
+    Difference {
+        flags: &[ACK_UNSENT],
         tshark: false,
         pattern: |seen| seen.role.acknowledgment == Acknowledgment::Unsent,
         scenario: Some("reset/listener"),
@@ -219,6 +226,8 @@ struct Seen<'r> {
     forged_before: bool,
     /// Whether its receiver has opened its sequence space more than once.
     peer_reopened: bool,
+    /// Whether its receiver has sent a segment with old numbers first and new ones behind them.
+    peer_straddled: bool,
     /// Whether its sender had the same ports when it sent a SYN before.
     same_ports: bool,
 }
@@ -300,6 +309,8 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
                 sender.ports = Some(ports);
             }
             sender.reopened |= role.reopens;
+            sender.straddled |= matches!(role.numbers, Numbers::Again { .. })
+                && role.next.is_some_and(|next| next.is_before(segment.end()));
             match role.acknowledgment {
                 Acknowledgment::Duplicate => {
                     sender.duplicates += 1;
@@ -329,6 +340,7 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
                 soon,
                 forged_before,
                 peer_reopened: receiver.reopened,
+                peer_straddled: receiver.straddled,
                 same_ports,
             };
             forged_before |= role.numbers == Numbers::Forged;
@@ -364,6 +376,7 @@ impl RoundTrip {
 struct End {
     ports: Option<(String, String)>,
     reopened: bool,
+    straddled: bool,
     acknowledged: Option<Seq>,
     duplicates: u32,
     with_sack: bool,
