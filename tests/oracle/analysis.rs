@@ -59,7 +59,7 @@ struct Difference {
     reason: &'static str,
 }
 
-const DIFFERENCES: [Difference; 22] = [
+const DIFFERENCES: [Difference; 23] = [
     Difference {
         flags: &[RETRANSMISSION, FAST, SPURIOUS],
         tshark: false,
@@ -110,6 +110,14 @@ const DIFFERENCES: [Difference; 22] = [
         pattern: |seen| seen.with_sack,
         scenario: Some("loss/fast-retransmit"),
         reason: "duplicate ACKs with SACK blocks and other windows do not count for tshark",
+    },
+    Difference {
+        flags: &[FAST],
+        tshark: false,
+        pattern: |seen| seen.hesitates,
+        scenario: None,
+        reason: "a retransmission more than 20 ms after the last duplicate ACK was not caused by it, says tshark; a machine \
+                 that stands still can take that long",
     },
     Difference {
         flags: &[DUPLICATE_ACK],
@@ -237,6 +245,8 @@ struct Seen<'r> {
     with_sack: bool,
     /// Whether it comes within the first round-trip time after the segment with its sender's highest number.
     soon: bool,
+    /// Whether it comes more than 20 ms after its receiver's last duplicate ACK.
+    hesitates: bool,
     /// Whether a segment in the name of a true end came before.
     forged_before: bool,
     /// Whether its receiver has opened its sequence space more than once.
@@ -329,6 +339,7 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
             match role.acknowledgment {
                 Acknowledgment::Duplicate => {
                     sender.duplicates += 1;
+                    sender.duplicate_at = Some(segment.at);
                     sender.with_sack |= segment
                         .options
                         .iter()
@@ -353,6 +364,9 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
                 asked: if asks { receiver.duplicates } else { 0 },
                 with_sack: asks && receiver.with_sack,
                 soon,
+                hesitates: receiver
+                    .duplicate_at
+                    .is_some_and(|last| segment.at - last >= 20_000_000),
                 forged_before,
                 peer_reopened: receiver.reopened,
                 peer_straddled: receiver.straddled,
@@ -394,6 +408,8 @@ struct End {
     straddled: bool,
     acknowledged: Option<Seq>,
     duplicates: u32,
+    /// When it sent the last one.
+    duplicate_at: Option<Nanos>,
     with_sack: bool,
     /// When it sent its highest number.
     highest_at: Option<Nanos>,
