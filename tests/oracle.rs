@@ -2,8 +2,11 @@
 //!
 //! Every scenario is a trial: it is played live, then each segment of its recording and each segment line of its
 //! transcript must agree with tshark's dissection of `capture.pcap`. Where the two mean different things by the same
-//! field, [`DIFFERENCES`] says so. Without tshark the trials are ignored, with a word on how to install it.
+//! field, [`DIFFERENCES`] says so. What each segment is, a retransmission or a duplicate ACK for example, is held against
+//! tshark's own analysis in [`analysis`]. Without tshark the trials are ignored, with a word on how to install it.
 
+#[path = "oracle/analysis.rs"]
+mod analysis;
 mod support;
 
 use std::fs::File;
@@ -111,7 +114,7 @@ fn agrees(name: &str, tcpdump: bool) -> Result<Completion, Failed> {
         serde_json::from_str(&play.text("run.json")).map_err(|error| format!("run.json: {error}"))?;
     let segments: Vec<&Segment> = recording.segments().collect();
     let capture = play.path("capture.pcap");
-    let dissected = dissect(&capture)?;
+    let (dissected, analysed) = dissect(&capture)?;
 
     let mut problems = Vec::new();
     if dissected.len() != segments.len() {
@@ -155,6 +158,7 @@ fn agrees(name: &str, tcpdump: bool) -> Result<Completion, Failed> {
         }
         lines.push(transcript_line(segment, &agreed));
     }
+    problems.extend(analysis::problems(name, &recording, &analysed));
     problems.extend(transcript_problem(&play.text("transcript.txt"), &lines));
     if tcpdump {
         let counted = count_with_tcpdump(&capture)?;
@@ -176,8 +180,12 @@ fn may_rebase(segment: &Segment, conversation: &Conversation) -> bool {
     segment.is_injected() || begins && again
 }
 
-/// The rows of tshark's dissection, each with the values of [`FIELDS`].
-fn dissect(capture: &Path) -> Result<Vec<Vec<String>>, String> {
+/// A row of values per segment.
+type Rows = Vec<Vec<String>>;
+
+/// tshark's dissection: the values of [`FIELDS`], and those of [`analysis::FIELDS`].
+fn dissect(capture: &Path) -> Result<(Rows, Rows), String> {
+    let fields: Vec<&str> = FIELDS.into_iter().chain(analysis::FIELDS).collect();
     // An empty folder of settings: the user's own must not matter.
     let settings = tempfile::tempdir().map_err(|error| format!("make a folder: {error}"))?;
     let preferences = [
@@ -200,7 +208,7 @@ fn dissect(capture: &Path) -> Result<Vec<Vec<String>>, String> {
             "aggregator=,",
         ])
         .args(preferences.iter().flat_map(|preference| ["-o", preference]))
-        .args(FIELDS.iter().flat_map(|field| ["-e", field]))
+        .args(fields.iter().flat_map(|field| ["-e", field]))
         .output()
         .map_err(|error| format!("start tshark: {error}"))?;
     if !output.status.success() {
@@ -215,13 +223,19 @@ fn dissect(capture: &Path) -> Result<Vec<Vec<String>>, String> {
         .lines()
         .map(|line| line.split('\t').map(str::to_owned).collect())
         .collect();
-    match rows.iter().find(|row| row.len() != FIELDS.len()) {
+    match rows.iter().find(|row| row.len() != fields.len()) {
         Some(row) => Err(format!(
             "tshark printed {} fields instead of {}: {row:?}",
             row.len(),
-            FIELDS.len()
+            fields.len()
         )),
-        None => Ok(rows),
+        None => Ok(rows
+            .into_iter()
+            .map(|mut row| {
+                let analysed = row.split_off(FIELDS.len());
+                (row, analysed)
+            })
+            .unzip()),
     }
 }
 

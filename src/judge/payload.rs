@@ -121,6 +121,18 @@ impl Connection<'_> {
         if to_itself { &[Party::Client] } else { &Party::ALL }
     }
 
+    /// Whether the answer to a SYN acknowledges the data on it: with Fast Open a server takes it at once (RFC 7413), else not
+    /// at all.
+    fn takes_data_of(&self, syn: &Segment) -> bool {
+        let answers = |segment: &&&Segment| segment.from == syn.to && segment.flags.contains(Flags::SYN | Flags::ACK);
+        syn.flags.contains(Flags::SYN)
+            && self
+                .segments
+                .iter()
+                .find(answers)
+                .is_some_and(|answer| answer.ack == syn.end())
+    }
+
     fn direction(&self, from: Party) -> Direction {
         let sent = || {
             self.segments
@@ -142,8 +154,10 @@ impl Connection<'_> {
             is_contradictory,
         } = Wire::reassemble(sent(), |segment| !segment.is_injected());
         // What arrives is also what the lab has sent in the end's name, if the receiver can take it.
-        let arrives =
-            |segment: &Segment| !segment.is_injected() || (segment.is_intact() && segment.flags.contains(Flags::ACK));
+        let arrives = |segment: &Segment| {
+            let acceptable = segment.flags.contains(Flags::ACK) || self.takes_data_of(segment);
+            !segment.is_injected() || (segment.is_intact() && acceptable)
+        };
         let arrived = Wire::reassemble(sent(), arrives).bytes;
         Direction {
             from,
@@ -359,6 +373,28 @@ mod tests {
         };
         assert_eq!(judged("abc"), Status::Ok);
         assert_eq!(judged("abd"), Status::Failed);
+    }
+
+    #[test]
+    fn data_on_a_syn_made_by_hand_arrives_when_the_answer_acknowledges_it() {
+        let scenario = Sketch::default()
+            .act(Party::Server, Verb::Read(Want::Anything))
+            .scenario();
+        let judged = |answer: &str, read: &str| {
+            let mut tape = Tape::new()
+                .segment(r#"C > S SYN seq 0 "abc""#)
+                .segment(answer)
+                .start(0)
+                .end(0, ActionResult::received(read.into()));
+            if let Some(Entry::Segment(syn)) = tape.recording.entries.first_mut() {
+                syn.origin = Origin::FakeEnd;
+            }
+            check(&scenario, &tape.recording).status
+        };
+        let (taken, not_taken) = ("S > C SYN ACK seq 0 ack 4", "S > C SYN ACK seq 0 ack 1");
+        assert_eq!(judged(taken, "abc"), Status::Ok);
+        assert_eq!(judged(taken, "abd"), Status::Failed);
+        assert_eq!(judged(not_taken, "abc"), Status::Failed);
     }
 
     #[test]

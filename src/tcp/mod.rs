@@ -4,11 +4,13 @@
 //! - [`Seq`]: sequence numbers, which wrap at 2^32;
 //! - [`Conversation`]: relative numbers, as people and tcpdump write them;
 //! - [`State`] and the state inference that replays RFC 9293's machine for both ends;
+//! - [`Analysis`]: what each segment is, a retransmission for example;
 //! - the always-on lints.
 //!
 //! Not modelled: congestion control, retransmission timers, the contents of IP options. The lab observes a real
 //! stack, it does not emulate one.
 
+mod analysis;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod bytes;
@@ -24,6 +26,7 @@ mod segment;
 mod seq;
 mod state;
 
+pub use analysis::{Acknowledgment, Analysis, Numbers, Probe, Role};
 pub use conversation::{Conversation, Relative};
 pub use flags::Flags;
 pub use lint::{RULES, Rule, Violation, lint};
@@ -33,3 +36,11 @@ pub use replay::{Call, Named, Replay, Transitions};
 pub use segment::{Checksum, Nanos, Origin, Segment};
 pub use seq::Seq;
 pub use state::State;
+
+/// The party's place in a pair of values, client first.
+pub(crate) fn slot(party: Party) -> usize {
+    match party {
+        Party::Client => 0,
+        Party::Server => 1,
+    }
+}

@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
 use crate::scenario::{Scenario, Step, Verb};
-use crate::tcp::{Call, Conversation, Flags, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption};
+pub(super) use crate::tcp::slot;
+use crate::tcp::{Analysis, Call, Conversation, Flags, Numbers, Party, Probe, Relative, Replay, Segment, Seq, State};
 
 /// One segment with what came before it.
 pub(super) struct Facts<'a> {
@@ -27,14 +28,12 @@ pub(super) struct Facts<'a> {
     pub(super) acknowledges: Option<Acknowledged>,
     /// Whether the numbers that it repeats had been acknowledged already.
     pub(super) needless: bool,
-    /// An empty segment one below SND.NXT: a keep-alive or a zero-window probe.
-    pub(super) probe: bool,
+    /// The probe that it is.
+    pub(super) probe: Option<Probe>,
     /// Whether the last segment that its sender received begins beyond what this one acknowledges.
     pub(super) gap: bool,
     /// How many duplicate ACKs the sender has received for the number with which the segment begins.
     pub(super) asked: u32,
-    /// The window that the peer offered last, in bytes.
-    pub(super) allowed: Option<u32>,
     /// The window that this segment offers, in bytes, and whether that differs from the offer before.
     pub(super) window: (u32, bool),
     /// The last segment that its sender had received.
@@ -81,6 +80,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
         step: None,
         conversation: Conversation::default(),
         replay: Replay::new(),
+        analysis: Analysis::default(),
         fates: Fates::of(recording),
         ends: [End::default(), End::default()],
         number: 0,
@@ -102,19 +102,13 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
     facts
 }
 
-pub(super) fn slot(party: Party) -> usize {
-    match party {
-        Party::Client => 0,
-        Party::Server => 1,
-    }
-}
-
 struct Walk<'a> {
     scenario_steps: Vec<&'a Step>,
     results: HashMap<usize, &'a ActionResult>,
     step: Option<usize>,
     conversation: Conversation,
     replay: Replay,
+    analysis: Analysis,
     fates: Fates<'a>,
     ends: [End<'a>; 2],
     number: usize,
@@ -123,21 +117,15 @@ struct Walk<'a> {
 /// One end: what it sent, what it acknowledged, what it heard.
 #[derive(Default)]
 struct End<'a> {
-    initial: Option<Seq>,
     /// SND.NXT.
     next: Option<Seq>,
     /// The segments by the number after them.
     sent: HashMap<Seq, Sent>,
     /// The segments that are not acknowledged: number and end.
     open: VecDeque<(usize, Seq)>,
-    /// The segments by the number with which they begin.
-    begun: HashMap<Seq, usize>,
     /// The highest acknowledgment that this end has sent, and how often it was repeated because of a gap.
     acknowledged: Option<Seq>,
     repeated: u32,
-    /// The last window it offered, in bytes.
-    offered: Option<u32>,
-    scale: Option<u8>,
     heard: Option<Heard<'a>>,
     received: u64,
     read: u64,
@@ -195,7 +183,6 @@ impl<'a> Walk<'a> {
     fn segment(&mut self, entry: &'a Entry, segment: &'a Segment) -> Facts<'a> {
         self.number += 1;
         let (from, to) = (slot(segment.from), slot(segment.to));
-        let syn = segment.flags.contains(Flags::SYN);
         let rst = segment.flags.contains(Flags::RST);
         let relative = self.conversation.relate(segment);
         let before = Party::ALL.map(|party| self.replay.state(party));
@@ -204,18 +191,16 @@ impl<'a> Walk<'a> {
         let after = Party::ALL.map(|party| self.replay.state(party));
         let step = self.step.and_then(|step| self.scenario_steps.get(step).copied());
         let result = self.step.and_then(|step| self.results.get(&step).copied());
-        if syn && segment.origin != Origin::Spoofed && self.ends[from].initial != Some(segment.seq) {
+        let role = self.analysis.next(segment, fate == Some(Fate::Copied));
+        if role.opens {
             self.ends[to].acknowledged = None;
-            self.ends[from].open_anew(segment);
+            self.ends[from].open_anew();
         }
-        let window = self.window(segment);
         let (sender, receiver) = (&self.ends[from], &self.ends[to]);
-        let old = segment.sequence_len() > 0 && sender.next.is_some_and(|next| segment.seq.is_before(next));
-        let again = sender.begun.get(&segment.seq).copied().filter(|_| old && !rst);
-        let probe = segment.sequence_len() == 0
-            && !rst
-            && sender.next.is_some_and(|next| segment.seq + 1 == next)
-            && receiver.acknowledged == sender.next;
+        let (again, needless) = match role.numbers {
+            Numbers::Again { first, acknowledged } => (first.map(|index| index + 1), acknowledged),
+            _ => (None, false),
+        };
         let mut facts = Facts {
             number: self.number,
             segment,
@@ -227,8 +212,8 @@ impl<'a> Walk<'a> {
             after,
             again,
             acknowledges: None,
-            needless: again.is_some() && receiver.acknowledged.is_some_and(|ack| !ack.is_before(segment.end())),
-            probe,
+            needless,
+            probe: role.probe,
             gap: sender
                 .heard
                 .is_some_and(|heard| heard.segment.len > 0 && segment.ack.is_before(heard.segment.seq)),
@@ -237,8 +222,7 @@ impl<'a> Walk<'a> {
             } else {
                 0
             },
-            allowed: receiver.offered,
-            window: (window, sender.offered.is_some_and(|offered| offered != window)),
+            window: (role.window, role.resized),
             heard: sender.heard,
             unread: sender.received.saturating_sub(sender.read),
         };
@@ -253,7 +237,6 @@ impl<'a> Walk<'a> {
             }
         }
         let sender = &mut self.ends[from];
-        sender.offered = Some(window);
         if let Some(heard) = &mut sender.heard {
             // One segment answers a probe.
             heard.probe = false;
@@ -263,19 +246,10 @@ impl<'a> Walk<'a> {
                 number: self.number,
                 segment,
                 relative,
-                probe,
+                probe: role.probe.is_some(),
             });
         }
         facts
-    }
-
-    /// The window that a segment offers, in bytes (RFC 7323, section 2.2).
-    fn window(&self, segment: &Segment) -> u32 {
-        let scales = (self.ends[slot(segment.from)].scale, self.ends[slot(segment.to)].scale);
-        match scales {
-            (Some(shift), Some(_)) if !segment.flags.contains(Flags::SYN) => u32::from(segment.window) << shift.min(14),
-            _ => u32::from(segment.window),
-        }
     }
 
     fn note_sent(&mut self, segment: &Segment, relative: Relative, rst: bool) {
@@ -287,7 +261,6 @@ impl<'a> Walk<'a> {
         if sender.next.is_none_or(|next| !segment.seq.is_before(next)) {
             sender.next = Some(segment.end());
             sender.open.push_back((self.number, segment.end()));
-            sender.begun.insert(segment.seq, self.number);
             self.ends[to].received += u64::from(segment.len);
         }
         self.ends[from].sent.entry(segment.end()).or_insert(Sent {
@@ -332,15 +305,9 @@ impl<'a> Walk<'a> {
 
 impl End<'_> {
     /// A SYN begins a new sequence space.
-    fn open_anew(&mut self, syn: &Segment) {
-        self.initial = Some(syn.seq);
+    fn open_anew(&mut self) {
         self.next = None;
         self.sent.clear();
-        self.begun.clear();
         self.open.clear();
-        self.scale = syn.options.iter().find_map(|option| match option {
-            TcpOption::WindowScale(shift) => Some(*shift),
-            _ => None,
-        });
     }
 }

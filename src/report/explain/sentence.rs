@@ -3,7 +3,7 @@
 use super::facts::{Acknowledged, Facts, Sent, slot};
 use crate::run::Fate;
 use crate::scenario::{Family, Verb};
-use crate::tcp::{Flags, Origin, Party, Segment, State, TcpOption};
+use crate::tcp::{Flags, Origin, Party, Probe, Segment, State, TcpOption};
 
 /// What the segment does and why its numbers are these, and what the wire did with it.
 pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
@@ -396,17 +396,15 @@ fn repeated_acknowledgment(facts: &Facts<'_>) -> String {
         return challenge;
     }
     let (window, changed) = facts.window;
-    if facts.probe {
-        let probe = format!(
-            "SEQ {} is one below the next number, which the {to} must answer",
-            relative.seq
-        );
-        return match facts.allowed {
-            Some(0) => format!(
-                "The {from} probes the closed window: {probe}, and so tell whether there is room again (RFC 9293 section 3.8.6.1)."
+    if let Some(probe) = facts.probe {
+        let seq = relative.seq;
+        let number = format!("SEQ {seq} is one below the next number, which the {to} must answer");
+        return match probe {
+            Probe::ZeroWindow => format!(
+                "The {from} probes the closed window: {number}, and so tell whether there is room again (RFC 9293 section 3.8.6.1)."
             ),
-            _ => format!(
-                "A keep-alive: {probe}. So the {from} learns whether the {to} still lives (RFC 9293 section 3.8.4)."
+            Probe::KeepAlive => format!(
+                "A keep-alive: {number}. So the {from} learns whether the {to} still lives (RFC 9293 section 3.8.4)."
             ),
         };
     }

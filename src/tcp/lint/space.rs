@@ -6,7 +6,7 @@
 //! there are no timestamps to ask. A gap counts only when nothing fills it later.
 
 use super::{ACK_BACK, ACK_SENT, AFTER_FIN, COUNT_ONE, Found, PUSH, RIGHT_EDGE, RST_FOR_RST, SEQUENCE, WINDOW};
-use crate::tcp::{Flags, Origin, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Flags, Origin, Segment, Seq, TcpOption, slot};
 
 /// How far behind SND.NXT a number still counts as old; a longer way back is taken for the future.
 const MEMORY: u32 = 1 << 30;
@@ -154,13 +154,6 @@ impl Spaces {
                 format!("the {} answers a RST with a RST", segment.from),
             );
         }
-    }
-}
-
-fn slot(party: Party) -> usize {
-    match party {
-        Party::Client => 0,
-        Party::Server => 1,
     }
 }
 
