@@ -235,14 +235,18 @@ impl Endpoint {
             .ok_or_else(|| Stop::Impossible(format!("the {} has no open socket", self.party)))
     }
 
+    /// Closes with SO_LINGER 0 what [`Endpoint::close`] would close.
     fn abort(&self) -> Result<(), Stop> {
-        let connection = self.connection()?;
-        connection
-            .get_ref()
-            .set_linger(Some(Duration::ZERO))
-            .map_err(failed("setsockopt"))?;
-        drop(connection);
-        self.take_connection().map(drop)
+        let now = Some(Duration::ZERO);
+        let sockets = self.sockets.borrow();
+        match (&sockets.connection, &sockets.listener) {
+            (Some(connection), _) => connection.get_ref().set_linger(now),
+            (None, Some(listener)) => listener.get_ref().set_linger(now),
+            (None, None) => Ok(()),
+        }
+        .map_err(failed("setsockopt"))?;
+        drop(sockets);
+        self.close()
     }
 
     fn bound_socket(&self, address: SocketAddr) -> Result<Socket, Stop> {
