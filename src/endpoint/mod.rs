@@ -192,6 +192,9 @@ impl Endpoint {
     }
 
     fn set(&self, name: SocketOption, value: i64) -> Result<(), Stop> {
+        if let Some(bound) = &self.sockets.borrow().bound {
+            return option::set(bound.as_fd(), name, value).map_err(failed("setsockopt"));
+        }
         match self.newest() {
             Some(handle) => option::set(handle.as_fd(), name, value).map_err(failed("setsockopt")),
             None => {
