@@ -20,7 +20,7 @@ use tcplab::run::Recording;
 use tcplab::tcp::{Conversation, Flags, Segment, TcpOption};
 
 /// The fields that are compared, by tshark's names; [`lab_says`] gives the lab's values in the same order.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "tcp.flags",
     "tcp.seq",
     "tcp.ack",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 15] = [
     "tcp.window_size_value",
     "tcp.urgent_pointer",
     "tcp.payload",
+    "tcp.reset_cause",
     "tcp.options",
     "tcp.option_kind",
     "tcp.options.mss_val",
@@ -243,6 +244,7 @@ fn dissect(capture: &Path) -> Result<(Rows, Rows), String> {
 fn lab_says(segment: &Segment, conversation: &mut Conversation) -> Vec<String> {
     let relative = conversation.relate(segment);
     let has_ack = segment.flags.contains(Flags::ACK);
+    let is_reset = segment.flags.contains(Flags::RST);
     let options = &segment.options;
     vec![
         format!("{:#06x}", segment.flags.bits()),
@@ -253,7 +255,13 @@ fn lab_says(segment: &Segment, conversation: &mut Conversation) -> Vec<String> {
         segment.len.to_string(),
         segment.window.to_string(),
         segment.urgent.to_string(),
-        hex(&segment.payload),
+        // What tshark has for the text of a RST (RFC 9293, section 3.5.3) is another field.
+        if is_reset { String::new() } else { hex(&segment.payload) },
+        if is_reset {
+            String::from_utf8_lossy(&segment.payload).into_owned()
+        } else {
+            String::new()
+        },
         hex(&options.iter().flat_map(encode).collect::<Vec<u8>>()),
         listed(options, |option| encode(option).first().copied()),
         listed(options, |option| match option {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
-use crate::tcp::{Call, Named, Party, State, Transitions};
+use crate::tcp::{Call, Named, Party, Repeats, State, Transitions};
 
 /// What shows that a transition took place; the better, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,9 +24,12 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
     let mut found = Found::default();
     let mut transitions = Transitions::new();
     let mut fates = Fates::of(recording);
+    let mut repeats = [Repeats::default(), Repeats::default()];
+    let mut now = 0;
     for entry in &recording.entries {
         match entry {
-            Entry::ActionStarted { step, .. } => {
+            Entry::ActionStarted { step, at } => {
+                now = *at;
                 let (Some(action), Some(result)) = (actions.get(*step), results.get(step)) else {
                     continue;
                 };
@@ -36,7 +39,8 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                     found.add(transitions.call(action.party, call));
                 }
             }
-            Entry::ActionEnded { step, result, .. } => {
+            Entry::ActionEnded { step, result, at } => {
+                now = *at;
                 let Some(action) = actions.get(*step) else { continue };
                 if errno(result) == Some(Errno::ETIMEDOUT) {
                     found.add(transitions.timed_out(action.party));
@@ -46,6 +50,11 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
             }
             Entry::Segment(_) | Entry::Fault { .. } => {
                 let Way { sent, delivered } = fates.way(entry);
+                sent.into_iter()
+                    .for_each(|segment| repeats[segment.from as usize].sent(segment));
+                delivered
+                    .into_iter()
+                    .for_each(|segment| repeats[segment.to as usize].delivered(segment));
                 let sent = sent.and_then(|segment| transitions.sent(segment));
                 let delivered = delivered.and_then(|segment| transitions.delivered(segment));
                 // What is made by hand for an end without a socket shows nothing about a TCP.
@@ -62,6 +71,13 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                     } else if let Some(id) = timer(inferred).filter(|_| reported == State::Closed) {
                         found.0.insert(id, Evidence::Kernel);
                         transitions.call(party, Call::Failed);
+                    } else if (inferred, reported) == (State::SynReceived, State::Listen)
+                        && repeats[party as usize].may_have_given_up(now)
+                    {
+                        // A handshake that nobody completed; its listener goes on.
+                        found.0.insert("T43", Evidence::Kernel);
+                        transitions.call(party, Call::Failed);
+                        transitions.call(party, Call::Listen);
                     }
                 }
                 found.forget();

@@ -192,6 +192,9 @@ impl Endpoint {
     }
 
     fn set(&self, name: SocketOption, value: i64) -> Result<(), Stop> {
+        if let Some(bound) = &self.sockets.borrow().bound {
+            return option::set(bound.as_fd(), name, value).map_err(failed("setsockopt"));
+        }
         match self.newest() {
             Some(handle) => option::set(handle.as_fd(), name, value).map_err(failed("setsockopt")),
             None => {
@@ -235,14 +238,18 @@ impl Endpoint {
             .ok_or_else(|| Stop::Impossible(format!("the {} has no open socket", self.party)))
     }
 
+    /// Closes with SO_LINGER 0 what [`Endpoint::close`] would close.
     fn abort(&self) -> Result<(), Stop> {
-        let connection = self.connection()?;
-        connection
-            .get_ref()
-            .set_linger(Some(Duration::ZERO))
-            .map_err(failed("setsockopt"))?;
-        drop(connection);
-        self.take_connection().map(drop)
+        let now = Some(Duration::ZERO);
+        let sockets = self.sockets.borrow();
+        match (&sockets.connection, &sockets.listener) {
+            (Some(connection), _) => connection.get_ref().set_linger(now),
+            (None, Some(listener)) => listener.get_ref().set_linger(now),
+            (None, None) => Ok(()),
+        }
+        .map_err(failed("setsockopt"))?;
+        drop(sockets);
+        self.close()
     }
 
     fn bound_socket(&self, address: SocketAddr) -> Result<Socket, Stop> {

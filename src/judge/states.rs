@@ -5,19 +5,19 @@
 //! call counts from its beginning on, with the result that is known from later. A call that failed is different: it took its
 //! time.
 //!
-//! Two things that the replay cannot know are granted to the kernel: that a timer ended a connection, and that Linux leaves
-//! a connection in SYN-RECEIVED although the handshake's ACK has come, because the accept queue is full or accepting is
-//! deferred until data comes (TCP_DEFER_ACCEPT, tcp(7)).
+//! Two things that the replay cannot know are granted to the kernel: that a timer ended a connection, after a silence or
+//! after repeats that nobody acknowledged, and that Linux leaves a connection in SYN-RECEIVED although the handshake's ACK has
+//! come, because the accept queue is full or accepting is deferred until data comes (TCP_DEFER_ACCEPT, tcp(7)).
 
 use std::time::Duration;
 
 use super::{Check, Status};
-use crate::run::{Entry, Fates, Recording, call_at_once, ends_connection};
+use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
 use crate::scenario::{Action, Scenario, SocketOption, Verb};
-use crate::tcp::{Call, Flags, Nanos, Party, Replay, Segment, State};
+use crate::tcp::{Call, Flags, Nanos, Party, Repeats, Replay, Segment, State};
 
-/// After this long without a segment the kernel may have ended a connection by a timer (TIME-WAIT, FIN-WAIT-2, user
-/// timeout), which the replay does not know. Shorter ones cannot be set.
+/// After this long without a segment the kernel may have ended a connection by a timer of its state (TIME-WAIT, FIN-WAIT-2),
+/// which the replay does not know. Shorter ones cannot be set; what ends repeats does so by [`Repeats`].
 const SHORTEST_TIMER: Duration = Duration::from_secs(1);
 
 /// Compares the states at the end of each step.
@@ -38,8 +38,17 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     let mut compared = 0;
     let mut wrong = Vec::new();
     let mut fates = Fates::of(recording);
+    let mut repeats = [Repeats::default(), Repeats::default()];
     for entry in &recording.entries {
-        fates.replay(entry, &mut replay);
+        let Way { sent, delivered } = fates.way(entry);
+        if let Some(segment) = sent {
+            replay.sent(segment);
+            repeats[segment.from as usize].sent(segment);
+        }
+        if let Some(segment) = delivered {
+            replay.delivered(segment);
+            repeats[segment.to as usize].delivered(segment);
+        }
         match entry {
             Entry::ActionStarted { step, at } => {
                 now = *at;
@@ -51,6 +60,20 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
             }
             Entry::ActionEnded { step, at, result } => {
                 now = *at;
+                // The kernel was asked here, too.
+                if let Some(Action {
+                    party,
+                    verb: Verb::State(reported),
+                    ..
+                }) = actions.get(*step)
+                    && matches!(result, ActionResult::Done { .. })
+                {
+                    let quiet = Duration::from_nanos(now.saturating_sub(last_segment));
+                    let gave_up = repeats[*party as usize].may_have_given_up(now);
+                    if may_time_out(replay.state(*party), *reported, gave_up, quiet) {
+                        forget(&mut replay, *party, *reported);
+                    }
+                }
                 if let Some(action) = actions
                     .get(*step)
                     .filter(|action| ends_connection(&action.verb, result))
@@ -70,14 +93,14 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
                     let Some(reported) = reported else { continue };
                     compared += 1;
                     let inferred = replay.state(party);
-                    let timed_out = reported == State::Closed && quiet >= SHORTEST_TIMER;
+                    let gave_up = repeats[party as usize].may_have_given_up(now);
+                    let timed_out = may_time_out(inferred, reported, gave_up, quiet);
                     let not_taken = may_wait
                         && only_syn_acks
                         && party == Party::Server
                         && (reported, inferred) == (State::SynReceived, State::Established);
                     if timed_out {
-                        // From here on the kernel knows no such connection.
-                        replay.call(party, Call::Failed);
+                        forget(&mut replay, party, reported);
                     }
                     if reported != inferred && !timed_out && !not_taken {
                         wrong.push(contradiction(scenario, *step, party, reported, inferred));
@@ -91,6 +114,27 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     }
     let detail = format!("{compared} reports of the kernel agree with RFC 9293's state machine");
     Check::unless(&wrong, NAME, Status::Failed, detail)
+}
+
+/// Whether a timer can have led from the inferred state to the reported one: after repeats that nobody acknowledged, or
+/// after a silence in a state that a timer ends by itself.
+fn may_time_out(inferred: State, reported: State, gave_up: bool, quiet: Duration) -> bool {
+    use State::*;
+    match (inferred, reported) {
+        // Nobody had accepted the connection, and its listener goes on.
+        (SynReceived, Listen) => gave_up,
+        (FinWait1 | FinWait2 | Closing | LastAck | TimeWait, Closed) => gave_up || quiet >= SHORTEST_TIMER,
+        (SynSent | SynReceived | Established | CloseWait, Closed) => gave_up,
+        _ => false,
+    }
+}
+
+/// From here on the kernel knows no such connection.
+fn forget(replay: &mut Replay, party: Party, reported: State) {
+    replay.call(party, Call::Failed);
+    if reported == State::Listen {
+        replay.call(party, Call::Listen);
+    }
 }
 
 /// Whether the server has still sent nothing but SYN,ACKs since the client's last SYN.

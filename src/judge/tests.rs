@@ -3,7 +3,7 @@
 use super::*;
 use crate::endpoint::ActionResult;
 use crate::matcher::support::{Sketch, Tape, payload};
-use crate::run::{CaptureStats, Counters, Ending, Entry, SocketReport};
+use crate::run::{CaptureStats, Counters, Ending, Entry, Fate, SocketReport};
 use crate::scenario::{Expect, Outcome, SocketOption, Verb, Want};
 use crate::snapshot::Transcript;
 use crate::tcp::{Checksum, Flags, Party, Segment, State};
@@ -578,4 +578,18 @@ fn no_segment_can_be_left_out_repeated_or_moved() {
             assert_ne!(swapped.judge().verdict, Verdict::Pass, "segment {} late", index + 1);
         }
     }
+}
+
+#[test]
+fn a_recording_that_tells_of_more_lost_segments_than_there_are_does_not_pass() {
+    let mut run = good();
+    let lost = (0..12).map(|segment| Entry::Fault {
+        step: 0,
+        at: 0,
+        segment,
+        fate: Fate::Dropped,
+    });
+    run.recording.entries.extend(lost);
+    run.counters().in_segs = 0;
+    assert_ne!(run.judge().verdict, Verdict::Pass);
 }

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::ActionResult;
 use crate::scenario::Verb;
-use crate::tcp::Call;
+use crate::tcp::{Call, State};
 
 /// What a call that succeeded changes from its beginning on, before any segment: it opens or closes a listener, or gives up a
 /// connection.
@@ -29,5 +29,17 @@ pub fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
             !matches!(errno, Errno::EISCONN | Errno::EALREADY | Errno::EINPROGRESS)
         }
         (_, errno) => errno == Errno::ETIMEDOUT,
+    }
+}
+
+/// What an action that has ended says where no segment does: an open has failed, the kernel has given a connection up, or it
+/// reports a state to which a timer has led (TIME-WAIT, FIN-WAIT-2, and repeats that nobody acknowledged).
+pub fn calls_in_the_end(verb: &Verb, result: &ActionResult) -> &'static [Call] {
+    match (verb, result) {
+        (Verb::State(State::Closed), ActionResult::Done { .. }) => &[Call::Failed],
+        // A handshake that nobody completed is forgotten; its listener goes on.
+        (Verb::State(State::Listen), ActionResult::Done { .. }) => &[Call::Failed, Call::Listen],
+        _ if ends_connection(verb, result) => &[Call::Failed],
+        _ => &[],
     }
 }

@@ -59,10 +59,10 @@ pub(super) struct Eyes {
     injected: VecDeque<(TcpFrame, Origin)>,
     /// What a segment made by hand must know about the conversation.
     pub(super) forge: Forge,
-    /// Whether the server has sent a SYN, and whether more than a RST followed: it then has a connection, not only a
-    /// listener.
+    /// Whether the server has sent a SYN.
     server_answered: bool,
-    pub(super) server_connected: bool,
+    /// What followed and shows, once it has arrived, that the server has a connection and not only a listener; by its index.
+    completing: Vec<usize>,
 }
 
 impl Eyes {
@@ -95,14 +95,20 @@ impl Eyes {
             injected: VecDeque::new(),
             forge: Forge::new(&scenario.settings),
             server_answered: false,
-            server_connected: false,
+            completing: Vec::new(),
         })
     }
 
     /// A new listener has had no connection yet.
     pub(super) fn forget_connection(&mut self) {
         self.server_answered = false;
-        self.server_connected = false;
+        self.completing.clear();
+    }
+
+    /// Whether the server has had a connection: it has sent a SYN, and more than a RST followed and was not lost.
+    pub(super) fn server_connected(&self) -> bool {
+        let has_arrived = |index: &usize| self.wire.as_ref().is_none_or(|wire| wire.has_delivered(*index));
+        self.completing.iter().any(has_arrived)
     }
 
     /// Waits until the capture may have something new.
@@ -184,10 +190,13 @@ impl Eyes {
             };
             let segment = self.segment(*tcp, frame.realtime);
             self.frames.push(frame);
+            let completes =
+                self.server_answered && !segment.flags.intersects(Flags::SYN | Flags::RST) && segment.is_intact();
+            if completes && !self.server_connected() {
+                self.completing.push(self.segments);
+            }
             self.segments += 1;
             self.forge.see(&segment);
-            self.server_connected |=
-                self.server_answered && !segment.flags.intersects(Flags::SYN | Flags::RST) && segment.is_intact();
             self.server_answered |=
                 segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected();
             if self.matcher.push(&segment) == Push::Rejected {

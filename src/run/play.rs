@@ -440,13 +440,15 @@ impl<'a> Play<'a> {
         let info = self.lookup(party)?;
         // A connection that never got beyond SYN-RECEIVED leaves its listener as it was (RFC 9293, section 3.10.7.4).
         let connected = info.as_ref().is_some_and(|info| info.state != State::SynReceived);
-        self.accepted |= party == Party::Server && (connected || self.eyes.server_connected);
+        self.accepted |= party == Party::Server && (connected || self.eyes.server_connected());
         Ok(match info {
             Some(info) => info.state,
             None if party == Party::Server
                 && !self.accepted
                 && self.bench.lookup_listener(self.bench.server_address())?.is_some() =>
             {
+                // A handshake that was not completed is forgotten: what follows its SYN,ACK is no evidence of a connection.
+                self.eyes.forget_connection();
                 State::Listen
             }
             None => State::Closed,

@@ -157,6 +157,12 @@ impl Wire {
         all
     }
 
+    /// Whether the segment with this index has reached its receiver.
+    pub(super) fn has_delivered(&self, index: usize) -> bool {
+        let waits = self.parked.iter().any(|parked| parked.segment == index);
+        index < self.taken && !waits && !self.lost.contains(&index)
+    }
+
     /// How many segments were lost.
     pub(super) fn lost(&self) -> usize {
         self.lost.len()

@@ -59,17 +59,12 @@ pub const EQUIVALENT: &[(&str, Option<&str>, &str)] = &[
         None,
         "Linux counts SYNs that reach an established end as errors, but not all of them: the judge knows only how many at most",
     ),
-    ("state", Some("application/forgotten-close"), TIMER),
-    ("state", Some("close/fin-wait-2-idle"), TIMER),
-    ("state", Some("failure/syn-blackhole"), TIMER),
     (
         "socket counter",
         Some("loss/synack-lost"),
         "how many segments of a repeated handshake the passive end counts is known within a range only",
     ),
 ];
-
-const TIMER: &str = "after a second of silence a timer may have ended the connection, and the judge cannot know";
 
 /// The kind of all mutants of segments that one `stream` line tells.
 const IN_STREAM: &str = "within a stream";

@@ -15,9 +15,9 @@ use super::payload::{describe, hex};
 use super::stream::{Stream, streams};
 use super::text::visible;
 use super::transcript::{Line, SegmentLine};
-use crate::run::{ActionResult, Ending, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
+use crate::run::{ActionResult, Ending, Entry, Fate, Fates, Recording, call_at_once, calls_in_the_end};
 use crate::scenario::{Scenario, Step, Verb};
-use crate::tcp::{Call, Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
+use crate::tcp::{Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
 
 /// The lines of the run.
 pub(super) fn narrate(scenario: &Scenario, recording: &Recording) -> Vec<Line> {
@@ -157,21 +157,12 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    /// An open that failed, and a connection that the kernel gave up, leave the state CLOSED without a segment; so do the
-    /// timers of FIN-WAIT-2 and TIME-WAIT, of which only the kernel's report tells.
     fn call_in_the_end(&mut self, number: usize) {
         let action = &self.steps[number].action;
-        if let (Verb::State(State::Closed), Some(ActionResult::Done { .. })) = (&action.verb, self.results.get(&number))
-        {
-            self.replay.call(action.party, Call::Failed);
-            return;
-        }
-        if self
-            .results
-            .get(&number)
-            .is_some_and(|result| ends_connection(&action.verb, result))
-        {
-            self.replay.call(action.party, Call::Failed);
+        if let Some(result) = self.results.get(&number) {
+            for call in calls_in_the_end(&action.verb, result) {
+                self.replay.call(action.party, *call);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod flags;
 mod lint;
 mod option;
 mod party;
+mod repeats;
 mod replay;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -32,6 +33,7 @@ pub use flags::Flags;
 pub use lint::{RULES, Rule, Violation, lint};
 pub use option::TcpOption;
 pub use party::Party;
+pub use repeats::Repeats;
 pub use replay::{Call, Named, Replay, Transitions};
 pub use segment::{Checksum, Nanos, Origin, Segment};
 pub use seq::Seq;

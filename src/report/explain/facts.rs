@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
-use crate::scenario::{Scenario, Step, Verb};
+use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, calls_in_the_end};
+use crate::scenario::{Scenario, Step};
 pub(super) use crate::tcp::slot;
-use crate::tcp::{Analysis, Call, Conversation, Flags, Numbers, Party, Probe, Relative, Replay, Segment, Seq, State};
+use crate::tcp::{Analysis, Conversation, Flags, Numbers, Party, Probe, Relative, Replay, Segment, Seq, State};
 
 /// One segment with what came before it.
 pub(super) struct Facts<'a> {
@@ -157,13 +157,8 @@ impl<'a> Walk<'a> {
             | ActionResult::Failed { received, .. } => end.read += received.len() as u64,
             _ => {}
         }
-        if let (Verb::State(State::Closed), ActionResult::Done { .. }) = (&step.action.verb, result) {
-            // By a timer, perhaps, which no segment shows.
-            self.replay.call(step.action.party, Call::Failed);
-        }
-        // An open that failed, and a connection that the kernel gave up, are CLOSED without a segment.
-        if ends_connection(&step.action.verb, result) {
-            self.replay.call(step.action.party, Call::Failed);
+        for call in calls_in_the_end(&step.action.verb, result) {
+            self.replay.call(step.action.party, *call);
         }
     }
 

@@ -98,7 +98,7 @@ impl Play<'_> {
                 }
             }
             Verb::Accept | Verb::Close { listener: true } => self.need(action, self.listener, "listen"),
-            Verb::Close { .. } if action.party == Party::Server && !matches!(end, Socket::Open) => {
+            Verb::Close { .. } | Verb::Abort if action.party == Party::Server && !matches!(end, Socket::Open) => {
                 self.need(action, self.listener, "listen");
             }
             Verb::Send(_)

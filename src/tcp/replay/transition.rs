@@ -34,7 +34,7 @@ struct Memory {
     closing: Option<Call>,
     /// How many SYN,ACKs the end has sent in this connection.
     syn_acks: usize,
-    /// Whether the last segment that it got was a SYN.
+    /// Whether the last segment that it got was a SYN, which it has not answered yet.
     got_syn: bool,
 }
 
@@ -104,6 +104,7 @@ impl Transitions {
         if segment.flags.contains(Flags::SYN) {
             if segment.flags.contains(Flags::ACK) {
                 own.syn_acks += 1;
+                own.got_syn = false;
             } else if after == State::SynSent && before.state != State::SynSent {
                 *own = Memory::default();
             }
@@ -342,6 +343,20 @@ mod tests {
             names(&session(b"Hello World!")),
             "CT2 ST5 CT8 ST9 CT87 ST79 ST87 CT79 CT12 ST13 CT14 ST17 CT16 ST19"
         );
+    }
+
+    #[test]
+    fn a_syn_ack_is_repeated_by_the_timer_or_for_a_repeated_syn() {
+        let (syn, syn_ack) = (client("SYN", 0, 0, b""), server("SYN ACK", 0, 1, b""));
+        let mut transitions = Transitions::new();
+        transitions.call(Party::Server, Call::Listen);
+        transitions.segment(&syn);
+        // No ACK of it arrives.
+        assert_eq!(transitions.sent(&syn_ack), None);
+        assert_eq!(transitions.sent(&syn_ack), Some((Party::Server, "T51")));
+        transitions.delivered(&syn);
+        assert_eq!(transitions.sent(&syn_ack), Some((Party::Server, "T73")));
+        assert_eq!(transitions.sent(&syn_ack), Some((Party::Server, "T51")));
     }
 
     #[test]
