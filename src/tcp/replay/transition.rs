@@ -3,7 +3,8 @@
 //! A row is named only where segment, state and call leave no doubt. Left out: rows that no segment shows (ICMP, user
 //! timeouts without a call that reports them), and whether a RST far from RCV.NXT lies in the window.
 
-use super::{Call, End, Replay};
+use super::end::End;
+use super::{Call, Replay};
 use crate::tcp::{Flags, Nanos, Party, Segment, Seq, State};
 
 /// A retransmission after at least this long without a segment is taken for one of the timer; the shortest one that a
