@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
+use crate::run::{ActionResult, Calls, Entry, Fates, Recording, Way, ends_connection};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, State, Transitions};
 
@@ -21,6 +21,7 @@ pub enum Evidence {
 pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static str, Evidence> {
     let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
     let results = recording.results();
+    let calls = Calls::of(scenario, recording);
     let mut found = Found::default();
     let mut transitions = Transitions::new();
     let mut fates = Fates::of(recording);
@@ -32,7 +33,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                 };
                 let state = transitions.state(action.party);
                 found.add(call_without_segment(&action.verb, result, state).map(|id| (action.party, id)));
-                if let Some(call) = call_at_once(&action.verb, result) {
+                if let Some(call) = calls.at_once(*step) {
                     found.add(transitions.call(action.party, call));
                 }
             }

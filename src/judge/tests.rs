@@ -91,6 +91,7 @@ fn session(reply: &str) -> (Scenario, Recording) {
     recording.counters = Some(Counters {
         in_segs: 11,
         out_segs: 11,
+        listen_overflows: Some(0),
         ..Counters::default()
     });
     // As the kernel reports, measured with the same session; see `sockets`.
@@ -206,7 +207,7 @@ type Change = fn(&mut Run);
 
 #[test]
 fn each_thing_that_is_wrong_is_found_by_its_own_check() {
-    let changes: [(&str, Status, Change); 33] = [
+    let changes: [(&str, Status, Change); 34] = [
         ("segments", Status::Failed, |run| {
             let Expect::Segment(line) = &mut run.scenario.phases[0].steps[6].expect[0] else {
                 unreachable!()
@@ -300,6 +301,9 @@ fn each_thing_that_is_wrong_is_found_by_its_own_check() {
         }),
         ("states", Status::Failed, |run| {
             *run.settled(6).0 = Some(State::FinWait1)
+        }),
+        ("states", Status::Failed, |run| {
+            run.counters().listen_overflows = Some(1)
         }),
         ("states", Status::Failed, |run| *run.settled(0).1 = Some(State::Closed)),
         ("lint: checksum", Status::Failed, |run| {

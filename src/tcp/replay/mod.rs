@@ -5,11 +5,16 @@
 //! - data and FIN on a SYN count only when they are acknowledged; a SYN with FIN does not open a connection;
 //! - a SYN,ACK that crosses the own one completes a simultaneous open (figure 7);
 //! - after the peer's FIN a RST one below RCV.NXT is taken too, and so is one at the right edge of data beyond a gap;
-//! - a RST sent closes the connection (section 3.10.5), it does not lead to TIME-WAIT.
+//! - a RST sent closes the connection (section 3.10.5), it does not lead to TIME-WAIT;
+//! - CLOSE leads to LAST-ACK at once, as it leads to FIN-WAIT-1, also where data or a closed window hold the FIN back;
+//! - a half-close in SYN-RECEIVED waits for ESTABLISHED; a close does not;
+//! - one connection more than the backlog waits for accept(); when so many do, a SYN and a handshake's ACK are dropped.
 //!
-//! Not modelled: timers (2 MSL, user timeouts), PAWS, the receive window (what lies beyond it is taken for data beyond a
-//! gap), and the reduced FIN-WAIT-2 of a closed socket, which takes any RST in the window. What happens without a segment
-//! comes in as a [`Call`].
+//! Not modelled: timers (2 MSL, user timeouts), PAWS, TCP_DEFER_ACCEPT, a listener's queue of half-open connections, and
+//! the reduced FIN-WAIT-2 of a closed socket, which takes any RST in the window. An end has one connection at a time; an
+//! earlier one counts only as long as it waits to be accepted. Of a segment that begins in the window and ends beyond, what
+//! the window takes is received; Linux takes all or nothing, which its next acknowledgment tells. What happens without a
+//! segment comes in as a [`Call`].
 
 mod end;
 mod receive;
@@ -26,11 +31,22 @@ use super::{Origin, Party, Segment, State};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     /// A passive OPEN: CLOSED becomes LISTEN.
-    Listen,
+    Listen {
+        /// How long the accept queue may be; Linux lets one connection more wait.
+        backlog: u32,
+    },
     /// The listening socket was closed; connections live on.
     CloseListener,
-    /// The connection was closed; where a FIN or RST follows, the segment says so.
-    Close,
+    /// One connection was taken out of the accept queue, or will be as soon as there is one.
+    Accept,
+    /// The connection was closed (section 3.10.4). The state changes at once, whenever the FIN may follow. Where the
+    /// application has left something unread, a RST follows and says so.
+    Close {
+        /// How many octets of this connection the application has read.
+        read: u64,
+    },
+    /// Only the own direction was closed, by shutdown(2).
+    CloseWriting,
     /// The connection was aborted (RFC 9293, section 3.10.5); where a RST follows, the segment says so.
     Abort,
     /// An open failed, or the connection timed out: the socket is CLOSED.
@@ -82,6 +98,14 @@ impl Replay {
         match party {
             Party::Client => self.client.state,
             Party::Server => self.server.state,
+        }
+    }
+
+    /// How many segments this end's listener has dropped because its accept queue was full.
+    pub fn overflows(&self, party: Party) -> u64 {
+        match party {
+            Party::Client => self.client.listener.overflows,
+            Party::Server => self.server.listener.overflows,
         }
     }
 

@@ -1,13 +1,13 @@
 //! What a segment does to the end that receives it (RFC 9293, section 3.10.7).
 
-use super::end::End;
+use super::end::{End, window_scale};
 use crate::tcp::Seq;
 use crate::tcp::{Flags, Segment, State};
 
 impl End {
     pub(super) fn delivered(&mut self, segment: &Segment) {
         match self.state {
-            State::Closed if self.listening => self.delivered_to_listener(segment),
+            State::Closed if self.listener.open => self.delivered_to_listener(segment),
             State::Closed => {}
             State::Listen => self.delivered_to_listener(segment),
             State::SynSent => self.delivered_in_syn_sent(segment),
@@ -17,12 +17,15 @@ impl End {
 
     /// Section 3.10.7.2.
     fn delivered_to_listener(&mut self, segment: &Segment) {
-        if segment.flags & (Flags::SYN | Flags::ACK | Flags::RST | Flags::FIN) == Flags::SYN {
+        if segment.flags & (Flags::SYN | Flags::ACK | Flags::RST | Flags::FIN) == Flags::SYN && self.listener.has_room()
+        {
             *self = End {
                 state: State::SynReceived,
-                listening: true,
+                listener: self.listener,
                 passive: true,
                 receive_next: segment.seq + 1,
+                first: segment.seq + 1,
+                peer_scales: window_scale(segment).is_some(),
                 ..End::default()
             };
         }
@@ -41,6 +44,8 @@ impl End {
             }
         } else if flags.contains(Flags::SYN) {
             self.receive_next = segment.seq + 1;
+            self.first = self.receive_next;
+            self.peer_scales = window_scale(segment).is_some();
             self.passive = false;
             self.state = if acknowledged {
                 State::Established
@@ -75,14 +80,20 @@ impl End {
                 return;
             }
         }
-        if segment.end().is_before(self.receive_next) || !flags.contains(Flags::ACK) {
+        if segment.end().is_before(self.receive_next)
+            || self.is_beyond_window(segment.seq)
+            || !flags.contains(Flags::ACK)
+        {
             return;
         }
         if self.state == SynReceived {
             if !self.acknowledges_syn(segment.ack) {
                 return;
             }
-            self.state = Established;
+            if self.passive && !self.listener.queue() {
+                return;
+            }
+            self.state = if self.fin_waits { FinWait1 } else { Established };
         } else if self.send_next.is_before(segment.ack) {
             return;
         }
@@ -102,21 +113,33 @@ impl End {
         }
     }
 
-    /// Takes the text and FIN of a segment, in order or not.
+    /// Whether a number lies to the right of what the window can take. Its right edge itself is where a probe of a closed
+    /// window is.
+    fn is_beyond_window(&self, seq: Seq) -> bool {
+        self.window_edge.is_some_and(|edge| edge.is_before(seq))
+    }
+
+    /// Takes the text and FIN of a segment, in order or not, as far as the window reaches.
     fn receive(&mut self, segment: &Segment) {
-        if segment.flags.contains(Flags::FIN) {
-            self.fin_received = Some(segment.end());
-        }
         if segment.sequence_len() == 0 {
             return;
         }
+        let end = match self.window_edge {
+            Some(edge) if !segment.seq.is_before(edge) => return,
+            Some(edge) if edge.is_before(segment.end()) => edge,
+            _ => segment.end(),
+        };
+        // Where the window cuts the FIN off, it counts when it is acknowledged.
+        if segment.flags.contains(Flags::FIN) {
+            self.fin_received = Some(segment.end());
+        }
         if self.receive_next.is_before(segment.seq) {
             match self.held.last_mut() {
-                Some((_, right)) if *right == segment.seq => *right = segment.end(),
-                _ => self.held.push((segment.seq, segment.end())),
+                Some((_, right)) if *right == segment.seq => *right = end,
+                _ => self.held.push((segment.seq, end)),
             }
-        } else if self.receive_next.is_before(segment.end()) {
-            self.advance(segment.end());
+        } else if self.receive_next.is_before(end) {
+            self.advance(end);
         }
     }
 

@@ -29,7 +29,7 @@ fn play(replay: &mut Replay, steps: Vec<Do>) {
 
 fn listening() -> Replay {
     let mut replay = Replay::new();
-    replay.call(Party::Server, Call::Listen);
+    replay.call(Party::Server, Call::Listen { backlog: 5 });
     replay
 }
 
@@ -84,7 +84,7 @@ fn the_client_moves_as_the_transition_table_says() {
     // Transition, from, what happens, to.
     let rows: Vec<(&str, State, Do, State)> = vec![
         ("T2", Closed, Sent(client("SYN", 0, 0, b"")), SynSent),
-        ("T6", SynSent, Do::Call(Client, Call::Close), Closed),
+        ("T6", SynSent, Do::Call(Client, Call::Close { read: 0 }), Closed),
         ("T7", SynSent, Gets(peer("SYN", 0, 0, b"")), SynReceived),
         ("T8", SynSent, Gets(peer("SYN ACK", 0, 1, b"")), Established),
         ("T9", SynReceived, Gets(peer("ACK", 1, 1, b"")), Established),
@@ -174,7 +174,7 @@ fn the_client_moves_as_the_transition_table_says() {
         ("T98", LastAck, Gets(peer("ACK", 2, 1, b"")), LastAck),
         ("T99", TimeWait, Gets(peer("FIN ACK", 1, 2, b"")), TimeWait),
         ("T100", TimeWait, Gets(peer("PSH ACK", 1, 2, b"old")), TimeWait),
-        ("T104", FinWait2, Do::Call(Client, Call::Close), FinWait2),
+        ("T104", FinWait2, Do::Call(Client, Call::Close { read: 0 }), FinWait2),
         ("T116", CloseWait, Sent(client("RST ACK", 1, 2, b"")), Closed),
         ("T117", FinWait2, Sent(client("RST", 2, 0, b"")), Closed),
     ];
@@ -192,7 +192,7 @@ fn the_listener_moves_as_the_transition_table_says() {
     // Transition, what happens to a listener, to.
     let rows: Vec<(&str, Do, State)> = vec![
         ("T3", Do::Call(Server, Call::CloseListener), Closed),
-        ("T3, by close", Do::Call(Server, Call::Close), Closed),
+        ("T3, by close", Do::Call(Server, Call::Close { read: 0 }), Closed),
         ("T4", Sent(server("SYN", 0, 0, b"")), SynSent),
         ("T5", Gets(peer("SYN", 0, 0, b"")), SynReceived),
         ("T31", Do::Call(Server, Call::Abort), Closed),
@@ -390,6 +390,167 @@ fn a_handshake_that_the_kernel_did_not_take_begins_anew() {
     assert_eq!(replay.state(Party::Client), Established);
     replay.segment(&client("ACK", 1, 1, b""));
     assert_eq!(replay.state(Party::Server), Established);
+}
+
+#[test]
+fn a_close_changes_the_state_although_the_fin_waits() {
+    use Party::Client;
+    // The peer's window holds queued data back, and with it the FIN.
+    for call in [Call::Close { read: 0 }, Call::CloseWriting] {
+        let mut replay = client_in(Established);
+        replay.call(Client, call);
+        assert_eq!(replay.state(Client), FinWait1);
+        // An acknowledgment of all that was sent so far is none of the FIN.
+        replay.segment(&server("ACK", 1, 1, b""));
+        assert_eq!(replay.state(Client), FinWait1);
+        replay.segment(&client("FIN ACK", 1, 1, b"queued"));
+        assert_eq!(replay.state(Client), FinWait1);
+        replay.segment(&server("ACK", 1, 8, b""));
+        assert_eq!(replay.state(Client), FinWait2);
+        let mut replay = client_in(CloseWait);
+        replay.call(Client, call);
+        assert_eq!(replay.state(Client), LastAck);
+    }
+}
+
+#[test]
+fn a_close_with_unread_data_waits_for_its_rst() {
+    for (read, state) in [(2, Established), (3, FinWait1)] {
+        let mut replay = client_in(Established);
+        replay.segment(&server("PSH ACK", 1, 1, b"abc"));
+        replay.call(Party::Client, Call::Close { read });
+        assert_eq!(replay.state(Party::Client), state, "{read} of 3 octets read");
+    }
+    // The FIN is nothing that could be read.
+    let mut replay = client_in(CloseWait);
+    replay.call(Party::Client, Call::Close { read: 0 });
+    assert_eq!(replay.state(Party::Client), LastAck);
+    // Nor is data beyond a gap.
+    let mut replay = client_in(Established);
+    replay.delivered(&server("PSH ACK", 4, 1, b"def"));
+    replay.call(Party::Client, Call::Close { read: 0 });
+    assert_eq!(replay.state(Party::Client), FinWait1);
+}
+
+#[test]
+fn in_syn_received_a_close_counts_at_once_and_a_half_close_later() {
+    use Party::Client;
+    let mut replay = client_in(SynReceived);
+    replay.call(Client, Call::Close { read: 0 });
+    assert_eq!(replay.state(Client), FinWait1);
+    let mut replay = client_in(SynReceived);
+    replay.call(Client, Call::CloseWriting);
+    assert_eq!(replay.state(Client), SynReceived);
+    replay.delivered(&server("SYN ACK", 0, 1, b""));
+    assert_eq!(replay.state(Client), FinWait1);
+}
+
+/// A session in which the client offers a window of so many octets, scaled by 2^7 when both SYNs have the option.
+fn client_offers(window: u16, scaled: bool) -> Replay {
+    let mut replay = listening();
+    for mut segment in session(b"").into_iter().take(3) {
+        if !scaled && segment.from == Party::Server {
+            segment.options.clear();
+        }
+        if segment.from == Party::Client {
+            segment.window = window;
+        }
+        replay.segment(&segment);
+    }
+    replay
+}
+
+#[test]
+fn what_lies_beyond_the_window_is_not_held() {
+    for (window, scaled, first_beyond) in [(3, false, 4), (3, true, 385)] {
+        for (seq, state) in [(first_beyond - 1, CloseWait), (first_beyond, Established)] {
+            let mut replay = client_offers(window, scaled);
+            replay.delivered(&server("FIN ACK", seq, 1, b""));
+            assert_eq!(replay.state(Party::Client), Established, "before the gap is filled");
+            let text = vec![b'x'; seq as usize - 1];
+            replay.delivered(&server("ACK", 1, 1, &text));
+            assert_eq!(
+                replay.state(Party::Client),
+                state,
+                "window {window}, scaled {scaled}, FIN {seq}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_acknowledgment_beyond_the_window_is_not_taken() {
+    for (seq, state) in [(4, FinWait2), (5, FinWait1)] {
+        let mut replay = client_offers(3, false);
+        replay.sent(&client("FIN ACK", 1, 1, b""));
+        // The last segment of the session has offered more.
+        assert_eq!(replay.state(Party::Client), FinWait1);
+        replay = client_offers(3, false);
+        let mut fin = client("FIN ACK", 1, 1, b"");
+        fin.window = 3;
+        replay.sent(&fin);
+        replay.delivered(&server("ACK", seq, 2, b""));
+        assert_eq!(replay.state(Party::Client), state, "SEQ {seq}");
+    }
+}
+
+#[test]
+fn what_is_acknowledged_beyond_the_window_was_taken_all_the_same() {
+    let mut replay = client_offers(3, false);
+    replay.delivered(&server("FIN ACK", 1, 1, b"abc"));
+    assert_eq!(replay.state(Party::Client), Established);
+    replay.sent(&client("ACK", 1, 5, b""));
+    assert_eq!(replay.state(Party::Client), CloseWait);
+}
+
+#[test]
+fn a_full_accept_queue_drops_a_syn_until_a_connection_is_accepted() {
+    use Party::Server;
+    let mut replay = Replay::new();
+    replay.call(Server, Call::Listen { backlog: 0 });
+    // Linux lets one more wait than the backlog says; a reset does not take it out of the queue.
+    let first = session(b"").into_iter().take(3);
+    first.for_each(|segment| replay.segment(&segment));
+    assert_eq!(replay.state(Server), Established);
+    replay.segment(&client("RST ACK", 1, 1, b""));
+    let next = client("SYN", 9_000, 0, b"");
+    replay.segment(&next);
+    assert_eq!((replay.state(Server), replay.overflows(Server)), (Closed, 1));
+    replay.call(Server, Call::Accept);
+    replay.segment(&next);
+    assert_eq!((replay.state(Server), replay.overflows(Server)), (SynReceived, 1));
+}
+
+#[test]
+fn a_full_accept_queue_drops_the_ack_of_a_handshake() {
+    use Party::Server;
+    let mut replay = Replay::new();
+    replay.call(Server, Call::Listen { backlog: 0 });
+    replay.server.listener.queue();
+    replay.segment(&client("SYN", 0, 0, b""));
+    assert_eq!(replay.state(Server), Listen);
+    replay.call(Server, Call::Accept);
+    for segment in &session(b"")[..2] {
+        replay.segment(segment);
+    }
+    // Another connection got in before.
+    replay.server.listener.queue();
+    replay.segment(&client("ACK", 1, 1, b""));
+    assert_eq!((replay.state(Server), replay.overflows(Server)), (SynReceived, 2));
+    replay.call(Server, Call::Accept);
+    replay.segment(&client("ACK", 1, 1, b""));
+    assert_eq!(replay.state(Server), Established);
+}
+
+#[test]
+fn who_waits_in_accept_takes_the_connection_out_of_the_queue() {
+    use Party::Server;
+    let mut replay = Replay::new();
+    replay.call(Server, Call::Listen { backlog: 0 });
+    replay.call(Server, Call::Accept);
+    session(b"").iter().for_each(|segment| replay.segment(segment));
+    replay.segment(&client("SYN", 9_000, 0, b""));
+    assert_eq!(replay.state(Server), SynReceived);
 }
 
 proptest! {
