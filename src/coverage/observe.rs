@@ -125,6 +125,8 @@ fn call_without_segment(verb: &Verb, result: &ActionResult, state: State) -> Opt
         FinWait1 | FinWait2 if is_shutdown && !failed => Some("T104"),
         Closing | LastAck | TimeWait if is_shutdown && failed => Some("T105"),
         FinWait1 | FinWait2 | Closing | LastAck | TimeWait if is_write && failed => Some("T106"),
+        // It waits, or has to come again: whatever it does, it does not send.
+        SynSent | SynReceived if is_write && (!failed || errno(result) == Some(Errno::EAGAIN)) => Some("T109"),
         Closed if (is_write || is_read) && failed => Some("T107"),
         Established | SynSent
             if errno(result).is_some_and(|errno| matches!(errno, Errno::EISCONN | Errno::EALREADY)) =>

@@ -463,9 +463,11 @@ fn host_mode_leaves_out_what_others_disturb() {
 fn a_handshake_that_linux_does_not_take_yet_is_no_contradiction() {
     let mut run = good();
     *run.settled(1).1 = Some(State::SynReceived);
-    // With room in the accept queue there is no reason to wait.
+    // With room in the accept queue there is no reason to wait, however short it is.
     assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
     run.scenario.phases[0].steps[0].action.verb = Verb::Listen { backlog: 0 };
+    assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
+    run.scenario.phases[0].steps[2].action.verb = Verb::Set(SocketOption::TcpDeferAccept, 1);
     assert_eq!(run.judge().verdict, Verdict::Pass);
     *run.settled(1).0 = Some(State::SynReceived);
     assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
