@@ -68,3 +68,28 @@ pub(super) fn repeats<'s>(sent: impl Iterator<Item = &'s Segment>) -> usize {
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::support::segment;
+
+    #[test]
+    fn a_syn_that_crosses_another_begins_no_connection() {
+        let begins = |lines: &[&str]| -> Vec<bool> {
+            let mut connections = Connections::default();
+            lines.iter().map(|line| connections.begins(&segment(line))).collect()
+        };
+        let (of_client, of_server) = ("C > S SYN seq 0", "S > C SYN seq 0");
+        assert_eq!(begins(&[of_client, of_server]), [true, false]);
+        assert_eq!(begins(&[of_server, of_client]), [true, false]);
+        assert_eq!(
+            begins(&[of_server, "S > C SYN seq 0", "S > C SYN seq 900"]),
+            [true, false, true]
+        );
+        assert_eq!(
+            begins(&[of_client, "S > C RST ACK seq 0 ack 1", of_server]),
+            [true, false, true]
+        );
+    }
+}

@@ -91,3 +91,54 @@ pub fn ends_connection(verb: &Verb, result: &ActionResult) -> bool {
         (_, errno) => errno == Errno::ETIMEDOUT,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::support::{Sketch, Tape};
+    use crate::scenario::Want;
+    use crate::tcp::Party;
+
+    #[test]
+    fn a_close_means_the_connection_and_knows_what_was_read_from_it() {
+        let (c, s) = (Party::Client, Party::Server);
+        let close = || Verb::Close { listener: false };
+        let read = || Verb::Read(Want::Anything);
+        let connect = || Verb::Connect { to_self: false };
+        let failed = |call: &str, errno| ActionResult::Failed {
+            call: call.to_owned(),
+            errno,
+            received: b"early".to_vec(),
+            sent: Vec::new(),
+        };
+        let done = ActionResult::done;
+        let steps = [
+            (
+                s,
+                Verb::Listen { backlog: 3 },
+                done(),
+                Some(Call::Listen { backlog: 3 }),
+            ),
+            (c, connect(), done(), None),
+            (c, read(), ActionResult::received(b"Hello".to_vec()), None),
+            (c, connect(), failed("connect", libc::EISCONN), None),
+            (c, read(), failed("read", libc::ECONNRESET), None),
+            (c, close(), done(), Some(Call::Close { read: 15 })),
+            // A new connection, of which nothing is read, and one that cannot be closed.
+            (c, connect(), done(), None),
+            (c, close(), failed("close", libc::EIO), None),
+            (c, close(), done(), Some(Call::Close { read: 5 })),
+            // No connection was accepted: the listener is meant.
+            (s, close(), done(), Some(Call::CloseListener)),
+        ];
+        let (mut sketch, mut tape) = (Sketch::default(), Tape::new());
+        for (step, (party, verb, result, _)) in steps.iter().enumerate() {
+            sketch = sketch.act(*party, verb.clone());
+            tape = tape.start(step).end(step, result.clone());
+        }
+        let calls = Calls::of(&sketch.scenario(), &tape.recording);
+        for (step, (_, verb, _, call)) in steps.iter().enumerate() {
+            assert_eq!(calls.at_once(step), *call, "step {step}, {}", verb.name());
+        }
+    }
+}
