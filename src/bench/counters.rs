@@ -1,4 +1,5 @@
-//! The TCP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022).
+//! The TCP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022) and Linux's own from `netstat`
+//! beside it.
 //!
 //! `/proc/net` will not do: it is that of the process's main thread. IPv6 has no line of its own; its segments count in
 //! the same `Tcp:` line.
@@ -9,6 +10,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/proc/thread-self/net/snmp";
+const LINUX_PATH: &str = "/proc/thread-self/net/netstat";
 
 /// The namespace's TCP counters, from a zero start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,13 +27,22 @@ pub struct Counters {
     pub out_rsts: u64,
     /// InCsumErrors.
     pub in_csum_errors: u64,
+    /// TcpExtListenOverflows: SYNs and ACKs of handshakes that were dropped because an accept queue was full. `None` where
+    /// the kernel does not say, and in recordings that did not ask.
+    #[serde(default)]
+    pub listen_overflows: Option<u64>,
 }
 
 impl Counters {
     /// Reads the counters of the calling thread's namespace.
     pub(super) fn read() -> io::Result<Counters> {
-        Counters::parse(&fs::read_to_string(PATH)?)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH} has no complete Tcp: lines")))
+        let counters = Counters::parse(&fs::read_to_string(PATH)?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH} has no complete Tcp: lines")))?;
+        let extended = fs::read_to_string(LINUX_PATH)?;
+        Ok(Counters {
+            listen_overflows: value_of(&extended, "TcpExt: ", "ListenOverflows"),
+            ..counters
+        })
     }
 
     /// How much was counted since `start`.
@@ -43,29 +54,33 @@ impl Counters {
             in_errs: self.in_errs.saturating_sub(start.in_errs),
             out_rsts: self.out_rsts.saturating_sub(start.out_rsts),
             in_csum_errors: self.in_csum_errors.saturating_sub(start.in_csum_errors),
+            listen_overflows: self
+                .listen_overflows
+                .zip(start.listen_overflows)
+                .map(|(now, start)| now.saturating_sub(start)),
         }
     }
 
-    /// The file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
     fn parse(text: &str) -> Option<Counters> {
-        let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-        let (names, values) = (lines.next()?, lines.next()?);
-        let value_of = |wanted: &str| {
-            let (_, value) = names
-                .split(' ')
-                .zip(values.split(' '))
-                .find(|(name, _)| *name == wanted)?;
-            value.parse().ok()
-        };
+        let value = |name| value_of(text, "Tcp: ", name);
         Some(Counters {
-            in_segs: value_of("InSegs")?,
-            out_segs: value_of("OutSegs")?,
-            retrans_segs: value_of("RetransSegs")?,
-            in_errs: value_of("InErrs")?,
-            out_rsts: value_of("OutRsts")?,
-            in_csum_errors: value_of("InCsumErrors")?,
+            in_segs: value("InSegs")?,
+            out_segs: value("OutSegs")?,
+            retrans_segs: value("RetransSegs")?,
+            in_errs: value("InErrs")?,
+            out_rsts: value("OutRsts")?,
+            in_csum_errors: value("InCsumErrors")?,
+            listen_overflows: None,
         })
     }
+}
+
+/// One counter. A file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
+fn value_of(text: &str, protocol: &str, wanted: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let mut pairs = names.split(' ').zip(values.split(' '));
+    pairs.find(|(name, _)| *name == wanted)?.1.parse().ok()
 }
 
 #[cfg(test)]
@@ -84,7 +99,11 @@ mod tests {
             in_errs: 4,
             out_rsts: 5,
             in_csum_errors: 6,
+            listen_overflows: None,
         };
+        let extended = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 2 3\nIpExt: InOctets\nIpExt: 9\n";
+        assert_eq!(value_of(extended, "TcpExt: ", "ListenOverflows"), Some(2));
+        assert_eq!(value_of(extended, "TcpExt: ", "Later"), None);
         assert_eq!(Counters::parse(text), Some(counters));
         assert_eq!(counters.since(counters), Counters::default());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
+use crate::run::{ActionResult, Calls, Entry, Fates, Recording, Way, ends_connection};
 use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, Repeats, State, Transitions};
 
@@ -21,6 +21,7 @@ pub enum Evidence {
 pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static str, Evidence> {
     let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
     let results = recording.results();
+    let calls = Calls::of(scenario, recording);
     let mut found = Found::default();
     let mut transitions = Transitions::new();
     let mut fates = Fates::of(recording);
@@ -35,7 +36,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                 };
                 let state = transitions.state(action.party);
                 found.add(call_without_segment(&action.verb, result, state).map(|id| (action.party, id)));
-                if let Some(call) = call_at_once(&action.verb, result) {
+                if let Some(call) = calls.at_once(*step) {
                     found.add(transitions.call(action.party, call));
                 }
             }
@@ -77,7 +78,7 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                         // A handshake that nobody completed; its listener goes on.
                         found.0.insert("T43", Evidence::Kernel);
                         transitions.call(party, Call::Failed);
-                        transitions.call(party, Call::Listen);
+                        transitions.call(party, Call::StillListening);
                     }
                 }
                 found.forget();
@@ -140,6 +141,8 @@ fn call_without_segment(verb: &Verb, result: &ActionResult, state: State) -> Opt
         FinWait1 | FinWait2 if is_shutdown && !failed => Some("T104"),
         Closing | LastAck | TimeWait if is_shutdown && failed => Some("T105"),
         FinWait1 | FinWait2 | Closing | LastAck | TimeWait if is_write && failed => Some("T106"),
+        // It waits, or has to come again: whatever it does, it does not send.
+        SynSent | SynReceived if is_write && (!failed || errno(result) == Some(Errno::EAGAIN)) => Some("T109"),
         Closed if (is_write || is_read) && failed => Some("T107"),
         Established | SynSent
             if errno(result).is_some_and(|errno| matches!(errno, Errno::EISCONN | Errno::EALREADY)) =>

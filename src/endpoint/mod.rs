@@ -11,6 +11,7 @@ mod result;
 mod stream;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 
 pub use result::ActionResult;
 
@@ -34,7 +36,7 @@ pub struct Endpoint {
     party: Party,
     /// The address to bind to; port 0 leaves the choice to the kernel.
     local: SocketAddr,
-    /// The address to connect to.
+    /// The address to connect to unless the action names another.
     remote: SocketAddr,
     sockets: RefCell<Sockets>,
 }
@@ -45,10 +47,22 @@ struct Sockets {
     connection: Option<Handle>,
     /// Whether the connection's `connect` has failed: the next one needs a new socket.
     is_void: bool,
-    /// A socket that has an address and nothing else yet.
-    bound: Option<Socket>,
+    /// The address to which the last `connect` went.
+    target: Option<SocketAddr>,
+    /// The `connect` that still waits.
+    opening: Option<Opening>,
+    /// Sockets that have an address and nothing else yet, in the order in which they are used.
+    bound: VecDeque<Socket>,
     /// Options that were set before there was a socket, in order.
     early_options: Vec<(SocketOption, i64)>,
+}
+
+/// A `connect` that waits for its end. A program that connects without blocking may close the socket meanwhile.
+struct Opening {
+    /// Tells it to give up.
+    give_up: oneshot::Sender<()>,
+    /// Closed as soon as it no longer uses the socket.
+    gone: oneshot::Receiver<()>,
 }
 
 /// Why an action ended before its time.
@@ -58,7 +72,7 @@ enum Stop {
 }
 
 impl Endpoint {
-    /// An end that binds to `local` and, as a client, connects to `remote`.
+    /// An end that binds to `local` and connects to `remote`.
     pub fn new(party: Party, local: SocketAddr, remote: SocketAddr) -> Endpoint {
         Endpoint {
             party,
@@ -80,6 +94,17 @@ impl Endpoint {
             .as_socket()
     }
 
+    /// The address to which the connection was opened; `None` for one that was accepted.
+    pub fn connection_target(&self) -> Option<SocketAddr> {
+        let sockets = self.sockets.borrow();
+        sockets.connection.as_ref().and(sockets.target)
+    }
+
+    /// Whether there is a listener.
+    pub fn listens(&self) -> bool {
+        self.sockets.borrow().listener.is_some()
+    }
+
     /// Does what `verb` says; waits as long as the calls block. Dropping the future abandons the action, not the socket.
     pub async fn perform(&self, verb: &Verb) -> ActionResult {
         match verb {
@@ -95,8 +120,8 @@ impl Endpoint {
             },
             Verb::Shutdown(how) => self.shutdown(*how).into(),
             Verb::Close { listener: true } => self.close_listener().into(),
-            Verb::Close { listener: false } => self.close().into(),
-            Verb::Abort => self.abort().into(),
+            Verb::Close { listener: false } => self.close().await.into(),
+            Verb::Abort => self.abort().await.into(),
             Verb::Send(_)
             | Verb::Write(_)
             | Verb::Recv(_)
@@ -113,12 +138,13 @@ impl Endpoint {
     }
 
     fn listen(&self, backlog: u32) -> Result<(), Stop> {
-        if self.sockets.borrow().listener.is_some() {
-            return Err(Stop::Impossible(format!("the {} listens already", self.party)));
-        }
         let socket = self.own_socket()?;
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         socket.listen(backlog).map_err(failed("listen"))?;
+        // A second one on the same port the kernel refuses itself.
+        if self.listens() {
+            return Err(Stop::Impossible(format!("the {} listens already", self.party)));
+        }
         self.sockets.borrow_mut().listener = Some(register(socket)?);
         Ok(())
     }
@@ -141,18 +167,30 @@ impl Endpoint {
         let begun = socket.connect(&target);
         // Only now: a socket that was never connected polls as writable.
         let handle = register(socket)?;
+        let ((give_up, given_up), (here, gone)) = (oneshot::channel(), oneshot::channel());
         {
             let mut sockets = self.sockets.borrow_mut();
             sockets.connection = Some(Rc::clone(&handle));
             sockets.is_void = false;
+            sockets.target = target.as_socket();
+            sockets.opening = Some(Opening { give_up, gone });
         }
         let outcome = match begun {
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
-                let _writable = handle.writable().await.map_err(failed("poll"))?;
-                handle.get_ref().take_error().map_err(failed("getsockopt"))?
-            }
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => tokio::select! {
+                biased;
+                Ok(()) = given_up => {
+                    drop((handle, here));
+                    let error = io::Error::from_raw_os_error(libc::ECANCELED);
+                    return Err(Stop::Call { call: "connect", error });
+                }
+                writable = handle.writable() => {
+                    let _writable = writable.map_err(failed("poll"))?;
+                    handle.get_ref().take_error().map_err(failed("getsockopt"))?
+                }
+            },
             begun => begun.err(),
         };
+        self.sockets.borrow_mut().opening = None;
         match outcome {
             None => Ok(()),
             Some(error) => {
@@ -164,14 +202,16 @@ impl Endpoint {
 
     fn bind(&self, address: Address) -> Result<(), Stop> {
         let socket = self.bound_socket(address.or(self.local))?;
-        self.sockets.borrow_mut().bound = Some(socket);
+        self.sockets.borrow_mut().bound.push_back(socket);
         Ok(())
     }
 
-    /// The socket that `bind` has made, or one with the usual address.
+    /// The first socket that `bind` has made, or one with the usual address.
     fn own_socket(&self) -> Result<Socket, Stop> {
-        let bound = self.sockets.borrow_mut().bound.take();
-        bound.map_or_else(|| self.bound_socket(self.local), Ok)
+        let bound = self.sockets.borrow_mut().bound.pop_front();
+        let socket = bound.map_or_else(|| self.bound_socket(self.local), Ok);
+        self.sockets.borrow_mut().early_options.clear();
+        socket
     }
 
     async fn accept(&self) -> Result<(), Stop> {
@@ -187,12 +227,13 @@ impl Endpoint {
             let mut sockets = self.sockets.borrow_mut();
             sockets.connection = Some(register(socket)?);
             sockets.is_void = false;
+            sockets.target = None;
         }
         Ok(())
     }
 
     fn set(&self, name: SocketOption, value: i64) -> Result<(), Stop> {
-        if let Some(bound) = &self.sockets.borrow().bound {
+        if let Some(bound) = self.sockets.borrow().bound.back() {
             return option::set(bound.as_fd(), name, value).map_err(failed("setsockopt"));
         }
         match self.newest() {
@@ -221,7 +262,8 @@ impl Endpoint {
     }
 
     /// Closes the connection, or the listener while there is no connection.
-    fn close(&self) -> Result<(), Stop> {
+    async fn close(&self) -> Result<(), Stop> {
+        self.give_up_opening().await;
         match self.take_connection()? {
             Some(connection) => {
                 drop(connection);
@@ -238,24 +280,36 @@ impl Endpoint {
             .ok_or_else(|| Stop::Impossible(format!("the {} has no open socket", self.party)))
     }
 
-    /// Closes with SO_LINGER 0 what [`Endpoint::close`] would close.
-    fn abort(&self) -> Result<(), Stop> {
-        let now = Some(Duration::ZERO);
-        let sockets = self.sockets.borrow();
-        match (&sockets.connection, &sockets.listener) {
-            (Some(connection), _) => connection.get_ref().set_linger(now),
-            (None, Some(listener)) => listener.get_ref().set_linger(now),
-            (None, None) => Ok(()),
+    /// Has a `connect` that still waits leave the socket alone. It then ends with ECANCELED.
+    async fn give_up_opening(&self) {
+        let opening = self.sockets.borrow_mut().opening.take();
+        if let Some(Opening { give_up, gone }) = opening
+            && give_up.send(()).is_ok()
+        {
+            // Nothing is ever sent: the channel closes when the task has dropped the socket.
+            let _ = gone.await;
         }
-        .map_err(failed("setsockopt"))?;
-        drop(sockets);
-        self.close()
+    }
+
+    /// Closes with SO_LINGER 0 what [`Endpoint::close`] would close.
+    async fn abort(&self) -> Result<(), Stop> {
+        let now = Some(Duration::ZERO);
+        {
+            let sockets = self.sockets.borrow();
+            match (&sockets.connection, &sockets.listener) {
+                (Some(connection), _) => connection.get_ref().set_linger(now),
+                (None, Some(listener)) if sockets.opening.is_none() => listener.get_ref().set_linger(now),
+                (None, _) => Ok(()),
+            }
+            .map_err(failed("setsockopt"))?;
+        }
+        self.close().await
     }
 
     fn bound_socket(&self, address: SocketAddr) -> Result<Socket, Stop> {
         let kind = Type::STREAM.nonblocking().cloexec();
         let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP)).map_err(failed("socket"))?;
-        let early = std::mem::take(&mut self.sockets.borrow_mut().early_options);
+        let early = self.sockets.borrow().early_options.clone();
         for (name, value) in early {
             option::set(socket.as_fd(), name, value).map_err(failed("setsockopt"))?;
         }

@@ -1,36 +1,36 @@
-//! Which segments belong to which connection: a client may connect again and again, from the same address.
+//! Which segments belong to which connection: an end may connect again and again, from the same address.
 
-use crate::tcp::{Flags, Origin, Party, Replay, Segment, Seq, State};
+use crate::tcp::{Flags, Origin, Replay, Segment, Seq, State};
 
 /// Tells where a new connection begins, when it is shown all segments in order.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    isn: Option<Seq>,
+    /// The number of each end's last SYN that had no ACK.
+    isns: [Option<Seq>; 2],
     replay: Replay,
 }
 
 impl Connections {
-    /// Whether this segment is the first of a connection: a client's SYN that does not repeat the one before. One that the
+    /// Whether this segment is the first of a connection: a SYN that neither repeats the one before nor crosses one of the
+    /// other end. One that the
     /// lab made for a fake client opens something only where the server has no connection; one that it sent in the name of
     /// a real client opens nothing that this client knows of.
     pub(super) fn begins(&mut self, segment: &Segment) -> bool {
-        let opens = segment.from == Party::Client
-            && segment.flags.contains(Flags::SYN)
-            && !segment.flags.contains(Flags::ACK)
-            && self.isn != Some(segment.seq)
+        let is_syn = segment.flags.contains(Flags::SYN) && !segment.flags.contains(Flags::ACK);
+        let peer = self.replay.state(segment.from.peer());
+        let is_new = is_syn
+            && self.isns[segment.from as usize] != Some(segment.seq)
             && match segment.origin {
                 Origin::Kernel => true,
-                Origin::Spoofed => self.isn.is_none(),
-                Origin::FakeEnd => matches!(
-                    self.replay.state(Party::Server),
-                    State::Closed | State::Listen | State::TimeWait
-                ),
+                Origin::Spoofed => self.isns == [None; 2],
+                Origin::FakeEnd => matches!(peer, State::Closed | State::Listen | State::TimeWait),
             };
+        let crosses = segment.from != segment.to && peer == State::SynSent;
         self.replay.segment(segment);
-        if opens {
-            self.isn = Some(segment.seq);
+        if is_new {
+            self.isns[segment.from as usize] = Some(segment.seq);
         }
-        opens
+        is_new && !crosses
     }
 }
 
@@ -67,4 +67,29 @@ pub(super) fn repeats<'s>(sent: impl Iterator<Item = &'s Segment>) -> usize {
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::support::segment;
+
+    #[test]
+    fn a_syn_that_crosses_another_begins_no_connection() {
+        let begins = |lines: &[&str]| -> Vec<bool> {
+            let mut connections = Connections::default();
+            lines.iter().map(|line| connections.begins(&segment(line))).collect()
+        };
+        let (of_client, of_server) = ("C > S SYN seq 0", "S > C SYN seq 0");
+        assert_eq!(begins(&[of_client, of_server]), [true, false]);
+        assert_eq!(begins(&[of_server, of_client]), [true, false]);
+        assert_eq!(
+            begins(&[of_server, "S > C SYN seq 0", "S > C SYN seq 900"]),
+            [true, false, true]
+        );
+        assert_eq!(
+            begins(&[of_client, "S > C RST ACK seq 0 ack 1", of_server]),
+            [true, false, true]
+        );
+    }
 }

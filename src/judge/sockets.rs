@@ -3,6 +3,7 @@
 //! How Linux counts (measured on 6.18, `TCP_INFO` in tcp(7)):
 //! - the end that connects counts all its segments; the accepted one counts the SYN that it received once, and not the
 //!   SYN,ACKs that it sent, which came from the listener's queue;
+//! - what a listener drops because its accept queue is full is counted for no connection;
 //! - `bytes_acked` counts the SYN of the end that connects and the FIN of both; `bytes_received` counts the peer's FIN;
 //! - `bytes_sent` and `total_retrans` count every repetition, that of a SYN,ACK too;
 //! - a socket that is CLOSED no longer counts, and one whose connect failed has forgotten everything.
@@ -11,9 +12,9 @@ use std::ops::RangeInclusive;
 
 use super::connection::{last, repeats};
 use super::{Check, Status};
-use crate::run::{Fate, Fates, Mode, Recording, SocketReport};
+use crate::run::{Calls, Entry, Fate, Fates, Mode, Recording, SocketReport};
 use crate::scenario::{Scenario, SocketOption, Verb};
-use crate::tcp::{Flags, Segment, Seq, State};
+use crate::tcp::{Flags, Party, Replay, Segment, Seq, State};
 
 /// Holds all reports against the capture.
 pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
@@ -31,6 +32,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     let copies: Vec<usize> = (0..segments.len())
         .filter(|index| fates.get(*index) == Some(Fate::Copied))
         .collect();
+    let refused = refused(scenario, recording);
     let has_counted = |report: &&SocketReport| report.state != State::Closed || report.segs_in + report.segs_out > 0;
     let reports: Vec<&SocketReport> = recording.sockets.iter().filter(has_counted).collect();
     if reports.is_empty() {
@@ -38,7 +40,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     }
     let wrong: Vec<String> = reports
         .iter()
-        .flat_map(|report| contradictions(report, &segments, &copies, defers))
+        .flat_map(|report| contradictions(report, &segments, &copies, &refused, defers))
         .collect();
     let detail = match reports.len() {
         1 => "1 report of the kernel agrees with the capture".to_owned(),
@@ -47,7 +49,44 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     Check::unless(&wrong, NAME, Status::Doubtful, detail)
 }
 
-fn contradictions(report: &SocketReport, segments: &[Segment], copies: &[usize], defers: bool) -> Vec<String> {
+/// The segments that met a full accept queue, by their index.
+fn refused(scenario: &Scenario, recording: &Recording) -> Vec<usize> {
+    let calls = Calls::of(scenario, recording);
+    let parties: Vec<Party> = scenario.steps().map(|step| step.action.party).collect();
+    let mut fates = Fates::of(recording);
+    let (mut replay, mut refused, mut captured) = (Replay::new(), Vec::new(), 0);
+    for entry in &recording.entries {
+        let overflows = |replay: &Replay| -> u64 { Party::ALL.into_iter().map(|party| replay.overflows(party)).sum() };
+        let before = overflows(&replay);
+        fates.replay(entry, &mut replay);
+        let index = match entry {
+            Entry::ActionStarted { step, .. } => {
+                if let (Some(party), Some(call)) = (parties.get(*step), calls.at_once(*step)) {
+                    replay.call(*party, call);
+                }
+                continue;
+            }
+            Entry::Segment(_) => {
+                captured += 1;
+                captured - 1
+            }
+            Entry::Fault { segment, .. } => *segment,
+            Entry::ActionEnded { .. } | Entry::Settled { .. } => continue,
+        };
+        if overflows(&replay) > before {
+            refused.push(index);
+        }
+    }
+    refused
+}
+
+fn contradictions(
+    report: &SocketReport,
+    segments: &[Segment],
+    copies: &[usize],
+    refused: &[usize],
+    defers: bool,
+) -> Vec<String> {
     let captured = report.after_segments.min(segments.len());
     let connection = last(&segments[..captured]);
     let first = captured - connection.len();
@@ -55,6 +94,7 @@ fn contradictions(report: &SocketReport, segments: &[Segment], copies: &[usize],
     let sent = numbered().filter(|(index, segment)| segment.from == report.party && !copies.contains(index));
     let received =
         numbered().filter(|(index, segment)| segment.to == report.party && !report.undelivered.contains(index));
+    let received = received.filter(|(index, _)| !refused.contains(index));
     let (sent, received) = (
         sent.map(|(_, sent)| sent).collect(),
         received.map(|(_, received)| received).collect(),
@@ -199,7 +239,6 @@ impl Space {
 mod tests {
     use super::*;
     use crate::matcher::support::segment;
-    use crate::tcp::Party;
 
     /// What `TCP_INFO` said on Linux 6.18: state, segs_in, segs_out, bytes_received, bytes_acked, bytes_sent, retransmissions.
     type Measured = (State, u32, u32, u64, u64, u64, u32);
@@ -222,7 +261,7 @@ mod tests {
 
     fn agrees(lines: &[&str], party: Party, measured: Measured) -> bool {
         let segments: Vec<Segment> = lines.iter().map(|line| segment(line)).collect();
-        contradictions(&report(party, measured), &segments, &[], false).is_empty()
+        contradictions(&report(party, measured), &segments, &[], &[], false).is_empty()
     }
 
     const SYN: &str = "C > S SYN seq 0";
@@ -286,6 +325,16 @@ mod tests {
         let lines = [first, refused, second, again[0], again[1]];
         assert!(agrees(&lines, Party::Client, (State::Established, 1, 2, 0, 1, 0, 0)));
         assert!(!agrees(&lines, Party::Client, (State::Established, 2, 3, 0, 1, 0, 0)));
+    }
+
+    #[test]
+    fn a_syn_that_met_a_full_accept_queue_counts_for_no_connection() {
+        let segments: Vec<Segment> = [SYN, SYN, SYN_ACK, ACK].into_iter().map(segment).collect();
+        for (segs_in, refused, agrees) in [(2, [0].as_slice(), true), (3, &[0], false), (3, &[], true)] {
+            let report = report(Party::Server, (State::Established, segs_in, 0, 0, 0, 0, 0));
+            let wrong = contradictions(&report, &segments, &[], refused, false);
+            assert_eq!(wrong.is_empty(), agrees, "{segs_in} in, refused {refused:?}: {wrong:?}");
+        }
     }
 
     #[test]

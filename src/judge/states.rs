@@ -7,12 +7,14 @@
 //!
 //! Two things that the replay cannot know are granted to the kernel: that a timer ended a connection, after a silence or
 //! after repeats that nobody acknowledged, and that Linux leaves a connection in SYN-RECEIVED although the handshake's ACK has
-//! come, because the accept queue is full or accepting is deferred until data comes (TCP_DEFER_ACCEPT, tcp(7)).
+//! come, because accepting is deferred until data comes (TCP_DEFER_ACCEPT, tcp(7)).
+//!
+//! That an accept queue was full is inferred too, and the kernel's count of such segments (`ListenOverflows`) must agree.
 
 use std::time::Duration;
 
 use super::{Check, Status};
-use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
+use crate::run::{ActionResult, Calls, Entry, Fates, Recording, Way, ends_connection};
 use crate::scenario::{Action, Scenario, SocketOption, Verb};
 use crate::tcp::{Call, Flags, Nanos, Party, Repeats, Replay, Segment, State};
 
@@ -24,16 +26,13 @@ const SHORTEST_TIMER: Duration = Duration::from_secs(1);
 pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     const NAME: &str = "states";
     let actions: Vec<&Action> = scenario.steps().map(|step| &step.action).collect();
-    let results = recording.results();
+    let calls = Calls::of(scenario, recording);
     let mut replay = Replay::new();
     let (mut now, mut last_segment): (Nanos, Nanos) = (0, 0);
     // Only then does Linux leave a connection in SYN-RECEIVED although the handshake is complete.
-    let may_wait = actions.iter().any(|action| {
-        matches!(
-            action.verb,
-            Verb::Listen { backlog: 0 } | Verb::Set(SocketOption::TcpDeferAccept, _)
-        )
-    });
+    let may_wait = actions
+        .iter()
+        .any(|action| matches!(action.verb, Verb::Set(SocketOption::TcpDeferAccept, _)));
     let mut only_syn_acks = true;
     let mut compared = 0;
     let mut wrong = Vec::new();
@@ -52,9 +51,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         match entry {
             Entry::ActionStarted { step, at } => {
                 now = *at;
-                if let (Some(action), Some(result)) = (actions.get(*step), results.get(step))
-                    && let Some(call) = call_at_once(&action.verb, result)
-                {
+                if let (Some(action), Some(call)) = (actions.get(*step), calls.at_once(*step)) {
                     replay.call(action.party, call);
                 }
             }
@@ -112,7 +109,19 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     if compared == 0 {
         return Check::integrity(NAME, Status::NotChecked, "the kernel was never asked for its states");
     }
-    let detail = format!("{compared} reports of the kernel agree with RFC 9293's state machine");
+    let overflows: u64 = Party::ALL.into_iter().map(|party| replay.overflows(party)).sum();
+    let counted = recording.counters.and_then(|counters| counters.listen_overflows);
+    // A deferred accept keeps a connection out of the queue.
+    if let Some(counted) = counted.filter(|counted| *counted != overflows && !may_wait) {
+        wrong.push(format!(
+            "the kernel dropped {counted} segments because an accept queue was full, but by the segments and calls \
+             {overflows} were to be dropped (TcpExtListenOverflows)"
+        ));
+    }
+    let mut detail = format!("{compared} reports of the kernel agree with RFC 9293's state machine");
+    if overflows > 0 && counted.is_some() {
+        detail.push_str(&format!("; {overflows} segments met a full accept queue"));
+    }
     Check::unless(&wrong, NAME, Status::Failed, detail)
 }
 
@@ -133,7 +142,7 @@ fn may_time_out(inferred: State, reported: State, gave_up: bool, quiet: Duration
 fn forget(replay: &mut Replay, party: Party, reported: State) {
     replay.call(party, Call::Failed);
     if reported == State::Listen {
-        replay.call(party, Call::Listen);
+        replay.call(party, Call::StillListening);
     }
 }
 

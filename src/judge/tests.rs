@@ -91,6 +91,7 @@ fn session(reply: &str) -> (Scenario, Recording) {
     recording.counters = Some(Counters {
         in_segs: 11,
         out_segs: 11,
+        listen_overflows: Some(0),
         ..Counters::default()
     });
     // As the kernel reports, measured with the same session; see `sockets`.
@@ -206,7 +207,7 @@ type Change = fn(&mut Run);
 
 #[test]
 fn each_thing_that_is_wrong_is_found_by_its_own_check() {
-    let changes: [(&str, Status, Change); 33] = [
+    let changes: [(&str, Status, Change); 34] = [
         ("segments", Status::Failed, |run| {
             let Expect::Segment(line) = &mut run.scenario.phases[0].steps[6].expect[0] else {
                 unreachable!()
@@ -300,6 +301,9 @@ fn each_thing_that_is_wrong_is_found_by_its_own_check() {
         }),
         ("states", Status::Failed, |run| {
             *run.settled(6).0 = Some(State::FinWait1)
+        }),
+        ("states", Status::Failed, |run| {
+            run.counters().listen_overflows = Some(1)
         }),
         ("states", Status::Failed, |run| *run.settled(0).1 = Some(State::Closed)),
         ("lint: checksum", Status::Failed, |run| {
@@ -459,9 +463,11 @@ fn host_mode_leaves_out_what_others_disturb() {
 fn a_handshake_that_linux_does_not_take_yet_is_no_contradiction() {
     let mut run = good();
     *run.settled(1).1 = Some(State::SynReceived);
-    // With room in the accept queue there is no reason to wait.
+    // With room in the accept queue there is no reason to wait, however short it is.
     assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
     run.scenario.phases[0].steps[0].action.verb = Verb::Listen { backlog: 0 };
+    assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);
+    run.scenario.phases[0].steps[2].action.verb = Verb::Set(SocketOption::TcpDeferAccept, 1);
     assert_eq!(run.judge().verdict, Verdict::Pass);
     *run.settled(1).0 = Some(State::SynReceived);
     assert_eq!(bad(&run.judge()), [("states", Status::Failed)]);

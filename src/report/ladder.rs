@@ -208,8 +208,9 @@ impl Drawing<'_> {
             said = format!("{said}  {result}");
         }
         let Some(party) = party else {
+            let mut changed = changed;
             for row in wrap(&said, self.lane - 2) {
-                self.row(Spans::of(Role::Doubt, format!(" {row}")), [None; 2]);
+                self.row(Spans::of(Role::Doubt, format!(" {row}")), std::mem::take(&mut changed));
             }
             return;
         };

@@ -32,7 +32,8 @@ use crate::bench::{Bench, BenchError, BenchSettings};
 use crate::capture::{CaptureError, EncodeError, Frame, Live};
 pub use crate::endpoint::ActionResult;
 use crate::scenario::{Expect, Scenario, Settings, Verb};
-pub use calls::{call_at_once, calls_in_the_end, ends_connection};
+use crate::tcp::Party;
+pub use calls::{Calls, calls_in_the_end, ends_connection};
 pub use fate::{Fate, Fates, Way};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
@@ -245,6 +246,10 @@ fn needs_a_bench(scenario: &Scenario) -> Option<&'static str> {
         Some("disturbs the wire")
     } else if has(|verb| matches!(verb, Verb::Connect { to_self: true })) {
         Some("connects a socket to itself, past the server's port that is captured")
+    } else if scenario.steps().any(|step| {
+        step.action.party == Party::Server && matches!(step.action.verb, Verb::Connect { .. } | Verb::ConnectTo(_))
+    }) {
+        Some("connects from the server's end to the client's port, which is not known there")
     } else if has(|verb| matches!(verb, Verb::Bind(_) | Verb::ConnectTo(_))) {
         // On the host an address may be somebody's: nothing is ever sent beyond loopback.
         Some("names addresses or ports")

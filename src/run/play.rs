@@ -160,7 +160,7 @@ impl<'a> Play<'a> {
         if matches!(action.verb, Verb::Close { .. } | Verb::Abort) {
             self.report_socket(action.party)?;
         }
-        if matches!(action.verb, Verb::Listen { .. }) {
+        if matches!(action.verb, Verb::Listen { .. }) && !self.server.listens() {
             self.accepted = false;
             self.eyes.forget_connection();
         }
@@ -456,7 +456,9 @@ impl<'a> Play<'a> {
     }
 
     fn lookup(&mut self, party: Party) -> Result<Option<SocketInfo>, RunError> {
-        self.client_address = self.client.connection_address().or(self.client_address);
+        // A server that connects names an address at which there may be no socket.
+        let named = self.client.connection_address().or(self.server.connection_target());
+        self.client_address = named.or(self.client_address);
         let Some(client) = self.client_address else {
             return Ok(None);
         };

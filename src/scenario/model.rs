@@ -211,14 +211,14 @@ pub enum Verb {
         /// The length of the accept queue; 5 when not given, as in the article.
         backlog: u32,
     },
-    /// `connect [self]`: socket, bind, connect to the server, or to the socket's own address.
+    /// `connect [self]`: socket, bind, connect to the other end, or to the socket's own address.
     Connect {
         /// Whether the socket connects to itself.
         to_self: bool,
     },
-    /// `connect to ADDRESS`: connect to somewhere else than the server.
+    /// `connect to ADDRESS`: connect to somewhere else than to the other end.
     ConnectTo(Address),
-    /// `bind ADDRESS`: make a socket with this address, which the next `connect` or `listen` uses.
+    /// `bind ADDRESS`: make a socket with this address, which the next `connect` or `listen` uses that has none yet.
     Bind(Address),
     /// `accept`: take one connection out of the accept queue.
     Accept,

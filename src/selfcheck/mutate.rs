@@ -306,9 +306,10 @@ impl Mutants<'_> {
         self.add("ending", "mismatch", |recording| {
             recording.ending = Ending::Mismatch { step: 0 }
         });
-        if self.original.counters.is_none() {
+        let Some(counters) = self.original.counters else {
             return;
-        }
+        };
+        let counts_overflows = counters.listen_overflows.is_some();
         type Counter = fn(&mut crate::run::Counters) -> &mut u64;
         let counters: [(&str, Counter); 6] = [
             ("tcpInSegs", |counters| &mut counters.in_segs),
@@ -318,6 +319,14 @@ impl Mutants<'_> {
             ("tcpOutRsts", |counters| &mut counters.out_rsts),
             ("InCsumErrors", |counters| &mut counters.in_csum_errors),
         ];
+        if counts_overflows {
+            self.add("kernel counter", "ListenOverflows", |recording| {
+                let counters = recording.counters.as_mut();
+                if let Some(overflows) = counters.and_then(|counters| counters.listen_overflows.as_mut()) {
+                    *overflows += 1;
+                }
+            });
+        }
         for (name, counter) in counters {
             let kind = if name == "tcpInErrs" {
                 "kernel counter tcpInErrs"

@@ -15,9 +15,9 @@ use super::payload::{describe, hex};
 use super::stream::{Stream, streams};
 use super::text::visible;
 use super::transcript::{Line, SegmentLine};
-use crate::run::{ActionResult, Ending, Entry, Fate, Fates, Recording, call_at_once, calls_in_the_end};
+use crate::run::{ActionResult, Calls, Ending, Entry, Fate, Fates, Recording, calls_in_the_end};
 use crate::scenario::{Scenario, Step, Verb};
-use crate::tcp::{Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
+use crate::tcp::{Call, Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
 
 /// The lines of the run.
 pub(super) fn narrate(scenario: &Scenario, recording: &Recording) -> Vec<Line> {
@@ -43,6 +43,7 @@ struct Narrator<'a> {
     steps: Vec<&'a Step>,
     results: HashMap<usize, &'a ActionResult>,
     conversation: Conversation,
+    calls: Calls,
     replay: Replay,
     fates: Fates<'a>,
     lines: Vec<Line>,
@@ -66,6 +67,7 @@ impl<'a> Narrator<'a> {
             steps: scenario.steps().collect(),
             results: recording.results(),
             conversation: Conversation::default(),
+            calls: Calls::of(scenario, recording),
             told: states(&replay),
             replay,
             fates: Fates::of(recording),
@@ -101,7 +103,6 @@ impl<'a> Narrator<'a> {
             self.background.push(number);
         }
         self.call_at_once(number, step);
-        self.tell_states();
     }
 
     /// Adds the title of the step's phase when it is another one than that of the step before.
@@ -121,9 +122,13 @@ impl<'a> Narrator<'a> {
 
     /// What the step's call changes before any segment: it opens or closes a listener, or gives up a connection.
     fn call_at_once(&mut self, number: usize, step: &Step) {
-        let result = self.results.get(&number).copied();
-        if let Some(call) = result.and_then(|result| call_at_once(&step.action.verb, result)) {
+        let call = self.calls.at_once(number);
+        if let Some(call) = call {
             self.replay.call(step.action.party, call);
+        }
+        // The line of the FIN tells its state; where it has to wait, the end of the step does.
+        if !matches!(call, Some(Call::Close { .. } | Call::CloseWriting)) {
+            self.tell_states();
         }
     }
 

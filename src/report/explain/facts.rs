@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, calls_in_the_end};
+use crate::run::{ActionResult, Calls, Entry, Fate, Fates, Recording, calls_in_the_end};
 use crate::scenario::{Scenario, Step};
 pub(super) use crate::tcp::slot;
 use crate::tcp::{Analysis, Conversation, Flags, Numbers, Party, Probe, Relative, Replay, Segment, Seq, State};
@@ -73,10 +73,10 @@ pub(super) struct Sent {
 /// All segments of the recording with their facts, in order.
 pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec<Facts<'a>> {
     let steps: Vec<&Step> = scenario.steps().collect();
-    let results = recording.results();
     let mut walk = Walk {
         scenario_steps: steps,
-        results,
+        calls: Calls::of(scenario, recording),
+        results: recording.results(),
         step: None,
         conversation: Conversation::default(),
         replay: Replay::new(),
@@ -104,6 +104,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
 
 struct Walk<'a> {
     scenario_steps: Vec<&'a Step>,
+    calls: Calls,
     results: HashMap<usize, &'a ActionResult>,
     step: Option<usize>,
     conversation: Conversation,
@@ -137,8 +138,7 @@ impl<'a> Walk<'a> {
         let Some(step) = self.scenario_steps.get(number) else {
             return;
         };
-        let result = self.results.get(&number).copied();
-        if let Some(call) = result.and_then(|result| call_at_once(&step.action.verb, result)) {
+        if let Some(call) = self.calls.at_once(number) {
             self.replay.call(step.action.party, call);
         }
     }

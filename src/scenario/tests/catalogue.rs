@@ -124,7 +124,8 @@ const LINES: &[&str] = &[
     "client bind :40002",
     "client bind 127.0.0.256",
     "client bind port 70000",
-    "server connect to 127.0.0.5",
+    "server connect self",
+    "server connect to somewhere",
     // Segments made by hand.
     "peer",
     "peer sned C > S RST",

@@ -35,7 +35,7 @@ fn every_example_of_the_document_parses() {
         parse("example", Path::new("example.toml"), example.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     }
     for example in fragments {
-        let prelude = if example.contains("listen") {
+        let prelude = if example.contains("listen") || example.contains("server  connect") {
             ""
         } else {
             "server listen\nclient connect\nserver accept\n"
@@ -239,6 +239,17 @@ fn all_states_of_the_rfc_can_be_asked_for() {
 fn an_action_that_must_fail_may_stand_anywhere() {
     play("client send \"x\" -> EPIPE\nserver accept -> EINVAL\nclient connect\nclient connect -> EISCONN")
         .expect("a play");
+}
+
+#[test]
+fn the_server_may_connect_too() {
+    play("client connect &\nserver connect to 127.0.0.1 port 40001 &\nclient wait\nserver wait\nserver send \"x\"\nserver close\nserver connect")
+        .expect("a simultaneous open, and another one");
+    let diagnostics = play("server connect &\nserver listen\nserver wait\nserver connect").expect_err("it has one");
+    assert!(
+        diagnostics.to_string().contains("expected the server to connect once"),
+        "{diagnostics}"
+    );
 }
 
 #[test]

@@ -86,11 +86,10 @@ fn verb() -> impl Strategy<Value = (Party, Verb)> {
         Just(Verb::Accept),
         Just(Verb::Close { listener: true }),
     ];
-    let client = prop_oneof![
-        any::<bool>().prop_map(|to_self| Verb::Connect { to_self }),
-        address().prop_map(Verb::ConnectTo),
-    ];
+    let client = Just(Verb::Connect { to_self: true });
     let either = prop_oneof![
+        Just(Verb::Connect { to_self: false }),
+        address().prop_map(Verb::ConnectTo),
         address().prop_map(Verb::Bind),
         payload(1).prop_map(Verb::Send),
         payload(1).prop_map(Verb::Write),

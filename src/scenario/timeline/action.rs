@@ -118,9 +118,18 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
         },
         "bind" => Verb::Bind(address(line, name)?),
         "connect" if line.eat("to") => Verb::ConnectTo(address(line, "connect to")?),
-        "connect" => Verb::Connect {
-            to_self: line.eat("self"),
-        },
+        "connect" => {
+            let to_self = line.peek_word() == Some("self");
+            if to_self && party == Party::Server {
+                let message = "expected `server connect` or `server connect to ADDRESS`";
+                return Err(
+                    Diagnostic::new(line.here(), message, "only the client can connect to itself")
+                        .help("did you mean `client connect self`?"),
+                );
+            }
+            line.eat("self");
+            Verb::Connect { to_self }
+        }
         "accept" => Verb::Accept,
         "send" => Verb::Send(something(line, payloads, name)?),
         "write" => Verb::Write(something(line, payloads, name)?),
@@ -143,17 +152,16 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
                 .help(did_you_mean(name, &VERBS)));
         }
     };
-    let other = match (party, &verb) {
-        (Party::Client, Verb::Listen { .. } | Verb::Accept | Verb::Close { listener: true }) => Party::Server,
-        (Party::Server, Verb::Connect { .. } | Verb::ConnectTo(_)) => Party::Client,
-        _ => return Ok(verb),
-    };
+    let listens = matches!(
+        verb,
+        Verb::Listen { .. } | Verb::Accept | Verb::Close { listener: true }
+    );
+    if party == Party::Server || !listens {
+        return Ok(verb);
+    }
     let message = format!("expected something that a {party} can do");
-    let label = match party {
-        Party::Client => "the client has no listening socket",
-        Party::Server => "the server does not open connections",
-    };
-    Err(Diagnostic::new(span, message, label).help(format!("did you mean `{other} {verb}`?")))
+    let label = "the client has no listening socket";
+    Err(Diagnostic::new(span, message, label).help(format!("did you mean `server {verb}`?")))
 }
 
 /// An IP address, a port, or both.

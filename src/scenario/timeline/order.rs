@@ -15,7 +15,7 @@ pub(super) fn check(source: &str, phases: &[Phase]) -> Vec<Diagnostic> {
         ends: [Socket::Missing; 2],
         pending: [false; 2],
         to_self: false,
-        is_void: false,
+        is_void: [false; 2],
         diagnostics: Vec::new(),
     };
     for step in phases.iter().flat_map(|phase| &phase.steps) {
@@ -42,8 +42,8 @@ struct Play<'a> {
     pending: [bool; 2],
     /// Whether the client has connected to itself.
     to_self: bool,
-    /// Whether the last connect fails, as its line says: then there may be another.
-    is_void: bool,
+    /// Whether a party's last connect fails, as its line says: then there may be another.
+    is_void: [bool; 2],
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -56,7 +56,7 @@ impl Play<'_> {
         }
         if matches!(action.verb, Verb::Connect { .. } | Verb::ConnectTo(_)) {
             let on_another = |errno| !matches!(errno, libc::EISCONN | libc::EALREADY);
-            self.is_void = matches!(action.outcome, Outcome::Errno(errno) if on_another(errno));
+            self.is_void[index] = matches!(action.outcome, Outcome::Errno(errno) if on_another(errno));
         }
         match action.verb {
             Verb::Listen { .. } => self.listener = Socket::Open,
@@ -65,7 +65,10 @@ impl Play<'_> {
                 self.ends[index] = Socket::Open;
             }
             Verb::ConnectTo(_) => self.ends[index] = Socket::Open,
-            Verb::Accept => self.ends[index] = Socket::Open,
+            Verb::Accept => {
+                self.ends[index] = Socket::Open;
+                self.is_void[index] = false;
+            }
             Verb::Close { listener: true } => self.listener = Socket::Closed(action.span.start),
             Verb::Close { .. } | Verb::Abort => self.close(party, action.span.start),
             Verb::Wait => self.pending[index] = false,
@@ -90,11 +93,17 @@ impl Play<'_> {
         let end = self.ends[action.party as usize];
         match action.verb {
             Verb::Connect { .. } | Verb::ConnectTo(_) => {
-                if matches!(end, Socket::Open) && !self.is_void {
-                    let message = "expected the client to connect once";
-                    let diagnostic = Diagnostic::new(action.span.clone(), message, "it has connected above");
-                    self.diagnostics
-                        .push(diagnostic.help("write `client close` before, or `-> EISCONN` behind it"));
+                if matches!(end, Socket::Open) && !self.is_void[action.party as usize] {
+                    let party = action.party;
+                    let message = format!("expected the {party} to connect once");
+                    let label = match party {
+                        Party::Client => "it has connected above",
+                        Party::Server => "it has a connection from above",
+                    };
+                    self.diagnostics.push(
+                        Diagnostic::new(action.span.clone(), message, label)
+                            .help(format!("write `{party} close` before, or `-> EISCONN` behind it")),
+                    );
                 }
             }
             Verb::Accept | Verb::Close { listener: true } => self.need(action, self.listener, "listen"),

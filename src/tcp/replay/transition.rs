@@ -1,19 +1,15 @@
 //! Names for what a replay goes through: the rows of the transition table (`docs/rfc9293/transitions.tsv`).
 //!
 //! A row is named only where segment, state and call leave no doubt. Left out: rows that no segment shows (ICMP, user
-//! timeouts without a call that reports them), and whether a RST far from RCV.NXT lies in the window.
+//! timeouts without a call that reports them).
 
-use super::{Call, End, Replay};
+use super::end::End;
+use super::{Call, Replay};
 use crate::tcp::{Flags, Nanos, Party, Segment, Seq, State};
 
 /// A retransmission after at least this long without a segment is taken for one of the timer; the shortest one that a
 /// scenario may set is as long as a tick or two.
 const SHORTEST_TIMEOUT: Nanos = 40_000_000;
-
-/// A RST that is ahead of RCV.NXT by no more than this is in the window of any receiver that reads.
-const SURELY_IN_WINDOW: u32 = 4096;
-/// One that is ahead by this much is in none: twice the largest window of a bench.
-const SURELY_OUTSIDE: u32 = 8 << 20;
 
 /// A transition that an end has gone through, by its id.
 pub type Named = (Party, &'static str);
@@ -30,8 +26,8 @@ pub struct Transitions {
 /// What the state machine has no need to remember.
 #[derive(Debug, Clone, Default)]
 struct Memory {
-    /// The last call that closes.
-    closing: Option<Call>,
+    /// The last call that closes, and the state in which it was made.
+    closing: Option<(Call, State)>,
     /// How many SYN,ACKs the end has sent in this connection.
     syn_acks: usize,
     /// Whether the last segment that it got was a SYN, which it has not answered yet.
@@ -54,18 +50,18 @@ impl Transitions {
         use State::*;
         let before = self.state(party);
         self.replay.call(party, call);
-        if matches!(call, Call::Close | Call::Abort) {
-            self.memory(party).closing = Some(call);
+        if matches!(call, Call::Close { .. } | Call::CloseWriting | Call::Abort) {
+            self.memory(party).closing = Some((call, before));
         }
         let id = match (before, call) {
-            (Closed, Call::Listen) => "T1",
-            (Listen, Call::CloseListener | Call::Close) => "T3",
-            (SynSent, Call::Close) => "T6",
+            (Closed, Call::Listen { .. }) => "T1",
+            (Listen, Call::CloseListener | Call::Close { .. }) => "T3",
+            (SynSent, Call::Close { .. } | Call::CloseWriting) => "T6",
             (Listen, Call::Abort) => "T31",
             (SynSent, Call::Abort) => "T32",
             (Closing, Call::Abort) => "T38",
             (LastAck, Call::Abort) => "T39",
-            (FinWait1 | FinWait2, Call::Close) => "T104",
+            (FinWait1 | FinWait2, Call::Close { .. }) => "T104",
             _ => return None,
         };
         Some((party, id))
@@ -164,26 +160,45 @@ fn sent(before: &End, segment: &Segment, after: State, memory: &Memory, quiet: N
             _ if quiet < SHORTEST_TIMEOUT => None,
             Established => Some("T52"),
             CloseWait => Some("T53"),
+            // Data that was queued at the close.
+            _ if before.fin_sent.is_none() => None,
             FinWait1 => Some("T54"),
             Closing => Some("T55"),
             LastAck => Some("T56"),
             _ => None,
         };
     }
+    if flags.contains(Flags::FIN) && before.fin_sent.is_none() {
+        return sent_fin(before.state, memory.closing);
+    }
     match (before.state, after) {
-        (SynReceived, FinWait1) => Some("T11"),
-        (Established, FinWait1) => Some("T12"),
-        (CloseWait, LastAck) => Some("T17"),
         (Established, _) if segment.len > 0 => Some("T87"),
         (CloseWait, _) if segment.len > 0 => Some("T88"),
         _ => None,
     }
 }
 
-fn sent_rst(before: State, acks: bool, after: State, closing: Option<Call>) -> Option<&'static str> {
+/// The first FIN of a connection: the call that caused it, and where it was made, tell the transition.
+fn sent_fin(before: State, closing: Option<(Call, State)>) -> Option<&'static str> {
     use State::*;
-    let aborted = closing == Some(Call::Abort);
-    let closed = closing == Some(Call::Close);
+    Some(match closing {
+        Some((Call::CloseWriting, SynReceived)) => "T110",
+        Some((Call::Close { .. }, SynReceived)) => "T11",
+        Some((Call::Close { .. } | Call::CloseWriting, Established)) => "T12",
+        Some((Call::Close { .. } | Call::CloseWriting, CloseWait)) => "T17",
+        _ => match before {
+            SynReceived => "T11",
+            Established => "T12",
+            CloseWait => "T17",
+            _ => return None,
+        },
+    })
+}
+
+fn sent_rst(before: State, acks: bool, after: State, closing: Option<(Call, State)>) -> Option<&'static str> {
+    use State::*;
+    let aborted = matches!(closing, Some((Call::Abort, _)));
+    let closed = matches!(closing, Some((Call::Close { .. }, _)));
     Some(match before {
         Closed if acks => "T57",
         Closed => "T58",
@@ -207,7 +222,7 @@ fn delivered(before: &End, segment: &Segment, after: &End) -> Option<&'static st
     let flags = segment.flags;
     let has = |flag| flags.contains(flag);
     let state = match before.state {
-        Closed if before.listening => Listen,
+        Closed if before.listener.open => Listen,
         state => state,
     };
     if has(Flags::RST) {
@@ -222,7 +237,7 @@ fn delivered(before: &End, segment: &Segment, after: &End) -> Option<&'static st
             (SynSent, Established, true) if has(Flags::FIN) => "T71",
             (SynSent, Established, true) if segment.len > 0 => "T70",
             (SynSent, Established, true) => "T8",
-            (SynReceived, Established, true) => "T9",
+            (SynReceived, Established | FinWait1, true) => "T9",
             (SynReceived, SynReceived, false) if before.initial.is_none() => return None,
             (SynReceived, Listen, false) => "T72",
             (SynReceived, SynReceived, false) if !before.passive => "T77",
@@ -240,7 +255,7 @@ fn delivered(before: &End, segment: &Segment, after: &End) -> Option<&'static st
         Closed | Listen | SynSent => None,
         SynReceived => match after.state {
             CloseWait => Some("T78"),
-            Established => Some("T9"),
+            Established | FinWait1 => Some("T9"),
             _ if segment.end().is_before(before.receive_next) => Some("T74"),
             _ => None,
         },
@@ -295,8 +310,9 @@ fn stayed(state: State, next: Seq, segment: &Segment, before: &End) -> Option<&'
 fn delivered_rst(state: State, before: &End, segment: &Segment, after: State) -> Option<&'static str> {
     use State::*;
     let moved = state != after;
-    let ahead = segment.seq.since(before.receive_next);
-    let in_window = (1..=SURELY_IN_WINDOW).contains(&ahead);
+    let in_window = before
+        .window_edge
+        .is_some_and(|edge| !segment.seq.is_before(before.receive_next) && segment.seq.is_before(edge));
     Some(match state {
         Closed => "T59",
         Listen => "T60",
@@ -315,7 +331,7 @@ fn delivered_rst(state: State, before: &End, segment: &Segment, after: State) ->
         TimeWait if moved => "T30",
         TimeWait => "T103",
         Established if in_window => "T85",
-        Established if ahead >= SURELY_OUTSIDE => "T86",
+        Established => "T86",
         FinWait1 | FinWait2 | CloseWait | Closing | LastAck if in_window => "T92",
         _ => return None,
     })
@@ -331,7 +347,7 @@ mod tests {
 
     fn names(segments: &[Segment]) -> String {
         let mut transitions = Transitions::new();
-        transitions.call(Party::Server, Call::Listen);
+        transitions.call(Party::Server, Call::Listen { backlog: 5 });
         let named = segments.iter().flat_map(|segment| transitions.segment(segment));
         let named: Vec<String> = named.map(|(party, id)| format!("{}{id}", party.letter())).collect();
         named.join(" ")
@@ -349,7 +365,7 @@ mod tests {
     fn a_syn_ack_is_repeated_by_the_timer_or_for_a_repeated_syn() {
         let (syn, syn_ack) = (client("SYN", 0, 0, b""), server("SYN ACK", 0, 1, b""));
         let mut transitions = Transitions::new();
-        transitions.call(Party::Server, Call::Listen);
+        transitions.call(Party::Server, Call::Listen { backlog: 1 });
         transitions.segment(&syn);
         // No ACK of it arrives.
         assert_eq!(transitions.sent(&syn_ack), None);
@@ -385,16 +401,22 @@ mod tests {
 
     #[test]
     fn a_rst_is_named_after_the_call_that_caused_it() {
-        for (call, id) in [(Some(Call::Abort), "T34"), (Some(Call::Close), "T116"), (None, "")] {
+        for (call, id) in [
+            (Some(Call::Abort), "T34"),
+            (Some(Call::Close { read: 0 }), "T116"),
+            (None, ""),
+        ] {
             let mut transitions = Transitions::new();
-            transitions.call(Party::Server, Call::Listen);
+            transitions.call(Party::Server, Call::Listen { backlog: 5 });
             for segment in &session(b"x")[..3] {
                 transitions.segment(segment);
             }
+            // Nobody reads this.
+            transitions.segment(&server("PSH ACK", 1, 1, b"x"));
             if let Some(call) = call {
                 assert_eq!(transitions.call(Party::Client, call), None);
             }
-            let named = transitions.segment(&client("RST ACK", 1, 1, b""));
+            let named = transitions.segment(&client("RST ACK", 1, 2, b""));
             let own: String = named
                 .iter()
                 .filter(|(party, _)| *party == Party::Client)
@@ -422,7 +444,7 @@ mod tests {
         #[test]
         fn every_name_is_a_row_of_the_table(segments in arbitrary::segments()) {
             let mut transitions = Transitions::new();
-            transitions.call(Party::Server, Call::Listen);
+            transitions.call(Party::Server, Call::Listen { backlog: 5 });
             for segment in &segments {
                 for (_, id) in transitions.segment(segment) {
                     prop_assert!(crate::rfc9293::find(id).is_some(), "{id}");
