@@ -43,7 +43,7 @@ pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPat
     if let Some(diagnostic) = reader.contradictions() {
         return Err(diagnostic);
     }
-    reader.pattern.span = start..line.previous_end();
+    reader.pattern.span = line.since(start);
     Ok(reader.pattern)
 }
 
@@ -104,7 +104,7 @@ pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagn
     match reader.contradictions() {
         Some(diagnostic) => Err(diagnostic),
         None => {
-            reader.pattern.span = start..line.previous_end();
+            reader.pattern.span = line.since(start);
             Ok(Aim {
                 pattern: reader.pattern,
                 data,
@@ -490,6 +490,16 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 pub(super) fn line_help(word: &str) -> String {
     did_you_mean(
         word,
-        &["client", "server", "peer", "wire", "C", "S", "any order {", "either {"],
+        &[
+            "client",
+            "server",
+            "peer",
+            "wire",
+            "C",
+            "S",
+            "any order {",
+            "either {",
+            "table",
+        ],
     )
 }
