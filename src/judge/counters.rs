@@ -131,8 +131,10 @@ impl Syns {
             let syn = (segment.from, segment.seq, is_answer);
             let crosses = is_answer && sent.contains(&(segment.from, segment.seq, false));
             syns.repeated += u64::from(sent.iter().any(|(from, ..)| *from == segment.from));
-            syns.crossing += u64::from(crosses);
-            syns.repeated_syn_acks += u64::from(is_answer && !crosses && sent.contains(&syn));
+            // What the lab has made is sent by no TCP.
+            let is_own = !segment.is_injected();
+            syns.crossing += u64::from(is_own && crosses);
+            syns.repeated_syn_acks += u64::from(is_own && is_answer && !crosses && sent.contains(&syn));
             sent.push(syn);
         }
         syns

@@ -148,7 +148,8 @@ impl Reader<'_> {
                 }
             }
         }
-        if let Some(timeline) = &timeline {
+        // What stands for a line that could not be read is an action of the client, which nobody wrote.
+        if let Some(timeline) = timeline.as_ref().filter(|_| self.diagnostics.is_empty()) {
             self.fake_end(&settings, &timeline.phases);
         }
         let Timeline { phases, written_out } = timeline?;

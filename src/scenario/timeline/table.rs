@@ -255,7 +255,7 @@ impl<'a> Parser<'a> {
         }
         let mut known = Vec::new();
         let head_span = head.span().unwrap_or_default();
-        let mut line = Line::joined(head, Line::new(self.source, rest.clone(), &mut known), cell.clone());
+        let mut line = Line::joined(head, Line::new(self.source, rest, &mut known), cell.clone());
         self.single(&mut line, cell.clone(), &mut known);
         for diagnostic in &mut known {
             // What begins in the head and ends in the cell would show all that lies between them.
@@ -264,8 +264,7 @@ impl<'a> Parser<'a> {
             }
         }
         diagnostics.extend(known);
-        let line = format!("{} {}", &self.source[head_span], &self.source[rest]);
-        self.written_out.insert(cell.start, line.trim_end().to_owned());
+        self.written_out.insert(cell.start, line.written_out());
     }
 }
 

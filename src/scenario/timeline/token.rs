@@ -172,6 +172,20 @@ impl<'a> Line<'a> {
         found.map(|token| token.span.clone())
     }
 
+    /// All tokens as they were written, with one blank where there were any. Where head and cell meet there is one, too.
+    pub(super) fn written_out(&self) -> String {
+        let mut text = String::new();
+        let mut end = None;
+        for token in &self.tokens {
+            if end.is_some_and(|end| end != token.span.start) {
+                text.push(' ');
+            }
+            text += &self.source[token.span.clone()];
+            end = Some(token.span.end);
+        }
+        text
+    }
+
     /// All that has not been read.
     pub(super) fn rest(&self) -> Span {
         let here = self.here();
