@@ -59,9 +59,9 @@ pub(super) struct Eyes {
     injected: VecDeque<(TcpFrame, Origin)>,
     /// What a segment made by hand must know about the conversation.
     pub(super) forge: Forge,
-    /// Whether the server has sent a SYN, and whether more than a RST followed: it then has a connection, not only a
-    /// listener.
-    server_answered: bool,
+    /// The server's last SYN or SYN,ACK, and whether the client has completed the handshake: the server then has a connection,
+    /// not only a listener.
+    server_syn: Option<Segment>,
     pub(super) server_connected: bool,
 }
 
@@ -94,14 +94,14 @@ impl Eyes {
             stall: Stall::default(),
             injected: VecDeque::new(),
             forge: Forge::new(&scenario.settings),
-            server_answered: false,
+            server_syn: None,
             server_connected: false,
         })
     }
 
     /// A new listener has had no connection yet.
     pub(super) fn forget_connection(&mut self) {
-        self.server_answered = false;
+        self.server_syn = None;
         self.server_connected = false;
     }
 
@@ -186,10 +186,10 @@ impl Eyes {
             self.frames.push(frame);
             self.segments += 1;
             self.forge.see(&segment);
-            self.server_connected |=
-                self.server_answered && !segment.flags.intersects(Flags::SYN | Flags::RST) && segment.is_intact();
-            self.server_answered |=
-                segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected();
+            self.server_connected |= self.server_syn.as_ref().is_some_and(|syn| completes(syn, &segment));
+            if segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected() {
+                self.server_syn = Some(segment.clone());
+            }
             if self.matcher.push(&segment) == Push::Rejected {
                 look = Look::Unexpected;
             } else if look == Look::Nothing {
@@ -250,4 +250,15 @@ impl Eyes {
             ..frame.into_segment(self.clock.since_start(realtime), from, to)
         }
     }
+}
+
+/// Whether this is the acceptable ACK of the server's SYN,ACK (RFC 9293, section 3.10.7.4).
+fn completes(syn: &Segment, segment: &Segment) -> bool {
+    let flags = segment.flags & (Flags::SYN | Flags::RST | Flags::ACK);
+    let in_window = !segment.seq.is_before(syn.ack) && segment.seq.since(syn.ack) <= u32::from(syn.window);
+    segment.from == Party::Client
+        && segment.is_intact()
+        && flags == Flags::ACK
+        && segment.ack == syn.seq + 1
+        && in_window
 }

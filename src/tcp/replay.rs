@@ -104,6 +104,8 @@ struct End {
     fin_sent: Option<Seq>,
     /// RCV.NXT.
     receive_next: Seq,
+    /// RCV.WND as the own SYN or SYN,ACK says it, where it is never scaled (RFC 7323, section 2.2).
+    first_window: u16,
     /// What has arrived beyond a gap, as [left, right) in the order of arrival.
     held: Vec<(Seq, Seq)>,
     /// The number after the peer's FIN, from the moment in which it arrives.
@@ -120,6 +122,7 @@ impl Default for End {
             send_next: Seq(0),
             fin_sent: None,
             receive_next: Seq(0),
+            first_window: 0,
             held: Vec::new(),
             fin_received: None,
         }
@@ -227,6 +230,7 @@ impl End {
             initial: Some(segment.seq),
             send_next: segment.end(),
             receive_next,
+            first_window: segment.window,
             ..End::default()
         };
     }
@@ -287,6 +291,12 @@ impl End {
         if flags.contains(Flags::SYN) && self.state == SynReceived && self.initial.is_none() {
             // No SYN,ACK was sent: the listener had dropped the SYN before, as Linux does when its queue is full.
             self.delivered_to_listener(segment);
+            return;
+        }
+        if self.state == SynReceived
+            && segment.seq.since(self.receive_next) > u32::from(self.first_window)
+            && self.receive_next.is_before(segment.seq)
+        {
             return;
         }
         if flags.contains(Flags::SYN) {
