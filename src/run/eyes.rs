@@ -262,3 +262,28 @@ fn completes(syn: &Segment, segment: &Segment) -> bool {
         && segment.ack == syn.seq + 1
         && in_window
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::sample::{client, server};
+
+    #[test]
+    fn only_the_acceptable_ack_completes_a_handshake() {
+        let syn = server("SYN ACK", 0, 1, b"");
+        for (segment, expected) in [
+            (client("ACK", 1, 1, b""), true),
+            (client("FIN ACK", 1, 1, b""), true),
+            (client("PSH ACK", 9, 1, b"later"), true),
+            (client("ACK", 0, 1, b""), false),
+            (client("ACK", 1, 2, b""), false),
+            (client("ACK", 1 << 20, 1, b""), false),
+            (client("PSH", 1, 1, b"text"), false),
+            (client("RST ACK", 1, 1, b""), false),
+            (client("SYN ACK", 1, 1, b""), false),
+            (server("ACK", 1, 1, b""), false),
+        ] {
+            assert_eq!(completes(&syn, &segment), expected, "{segment:?}");
+        }
+    }
+}

@@ -149,10 +149,12 @@ impl Reader<'_> {
             }
         }
         // What stands for a line that could not be read is an action of the client, which nobody wrote.
-        if let Some(timeline) = timeline.as_ref().filter(|_| self.diagnostics.is_empty()) {
+        if let Some(timeline) = timeline.as_ref().filter(|timeline| timeline.is_whole) {
             self.fake_end(&settings, &timeline.phases);
         }
-        let Timeline { phases, written_out } = timeline?;
+        let Timeline {
+            phases, written_out, ..
+        } = timeline?;
         Some(Scenario {
             name: name.to_owned(),
             path: path.to_owned(),

@@ -266,6 +266,7 @@ const KEYS: &[&str] = &[
     "bench.peer = \"client\"\nbench.isn = -1",
     "bench.peer = \"client\"\ntimeline = '''\nclient connect\n'''",
     "bench.peer = \"client\"\ntimeline = '''\npeer send C > S SYN seq 9\n'''",
+    "bench.peer = \"client\"\ntimeline = '''\npeer send C > S SNY\n'''",
     "slow = \"very\"",
     "deviates = [\"MUST-13\"]",
     "deviates.\"MUST-131\" = \"it is shorter\"",

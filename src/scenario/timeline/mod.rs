@@ -40,6 +40,8 @@ pub(super) struct Timeline {
     pub(super) phases: Vec<Phase>,
     /// See [`super::Scenario::written_out`].
     pub(super) written_out: BTreeMap<usize, String>,
+    /// Whether every line could be read.
+    pub(super) is_whole: bool,
 }
 
 /// Parses the timeline at `span` of `source`. It means something only if there are no diagnostics.
@@ -419,6 +421,7 @@ impl<'a> Parser<'a> {
         let timeline = Timeline {
             phases: self.phases,
             written_out: self.written_out,
+            is_whole: self.diagnostics.is_empty(),
         };
         (timeline, self.diagnostics)
     }
