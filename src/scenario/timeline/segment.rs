@@ -19,6 +19,18 @@ const MAX_LEN: u64 = 65_535 - 20;
 /// How many mistakes of one line are told; who has more has written something else.
 const MAX_MISTAKES: usize = 10;
 
+/// What a line can begin with.
+const BEGINNINGS: [&str; 9] = [
+    "client",
+    "server",
+    "peer",
+    "wire",
+    "C",
+    "S",
+    "any order {",
+    "either {",
+    "table",
+];
 const FIELDS: [&str; 9] = ["seq", "ack", "len", "win", "urg", "within", "after", "hex", "file"];
 
 /// Whether the line is meant as a segment line: it begins with two parties, or with something and `>`.
@@ -488,18 +500,5 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 
 /// The nearest word that can begin a line inside the timeline.
 pub(super) fn line_help(word: &str) -> String {
-    did_you_mean(
-        word,
-        &[
-            "client",
-            "server",
-            "peer",
-            "wire",
-            "C",
-            "S",
-            "any order {",
-            "either {",
-            "table",
-        ],
-    )
+    did_you_mean(word, &BEGINNINGS)
 }
