@@ -38,6 +38,10 @@ fn main() {
             recording_what_holds_changes_nothing,
         ),
         ("a_wrong_line_is_corrected_alone", a_wrong_line_is_corrected_alone),
+        (
+            "a_table_is_not_written_into_and_all_else_is",
+            a_table_is_not_written_into_and_all_else_is,
+        ),
         ("a_check_writes_nothing", a_check_writes_nothing),
         (
             "a_call_that_never_ends_is_not_recorded",
@@ -242,6 +246,35 @@ fn a_wrong_line_is_corrected_alone() {
     // The comment is kept, in a line of its own.
     assert_eq!(now.replacen("  # surely?\n", "", 1), right);
     assert_ne!(now, right);
+}
+
+fn a_table_is_not_written_into_and_all_else_is() {
+    let file = |before: &str, row: &str, after: &str| {
+        format!(
+            "title = 'x'\nteaches = 'x'\nbench.peer = 'client'\ntimeline = '''\npeer    send C > S SYN\n{before}table {{\n  \
+             peer send C > S  |  S > C RST\n  ACK  ack 7       |  seq 7\n  {row}\n}}\npeer    send C > S FIN\n{after}'''\n"
+        )
+    };
+    let room = Room::with_odd_scenario(file("", "ACK  ack 8       |  seq 9", ""));
+    let told = "line 10: `peer send C > S ACK ack 8`: what came is `S > C RST seq 8 len 0`; write it yourself";
+    says(&room, &["record", "odd"], 1, &["in 2 steps", told]);
+    let lines = |number| format!("  S > C  RST ACK  seq 0  ack {number}  len 0\n");
+    assert_eq!(
+        room.read("scenarios/odd.toml"),
+        file(&lines(1), "ACK  ack 8       |  seq 9", &lines(1))
+    );
+    // Also when all is to be written anew.
+    let right = file(&lines(1), "ACK  ack 8       |  seq 8", &lines(1));
+    room.write("scenarios/odd.toml", &right);
+    says(&room, &["record", "--anew", "odd"], 0, &["nothing to write"]);
+    assert_eq!(room.read("scenarios/odd.toml"), right);
+    // A failure names the row by its line, and by what it stands for.
+    room.write(
+        "scenarios/odd.toml",
+        file(&lines(1), "ACK  ack 8       |  seq 9", &lines(1)),
+    );
+    let row = ["line 10", "peer send C > S ACK ack 8", "S > C RST seq 9"];
+    says(&room, &["run", "odd"], 1, &row);
 }
 
 fn a_check_writes_nothing() {

@@ -41,6 +41,7 @@ const FIELDS: [&str; 16] = [
 
 const SEQ: usize = 1;
 const ACK: usize = 2;
+const PAYLOAD: usize = 8;
 
 /// A field in which the lab and tshark differ on purpose.
 struct Difference {
@@ -54,7 +55,7 @@ struct Difference {
     tshark: fn(&Segment) -> String,
 }
 
-const DIFFERENCES: [Difference; 3] = [
+const DIFFERENCES: [Difference; 4] = [
     Difference {
         field: SEQ,
         reason: "the sender has sent no SYN, as in the RST of a closed port: the lab shows the number as it is, tshark \
@@ -73,6 +74,12 @@ const DIFFERENCES: [Difference; 3] = [
         reason: "without the ACK bit the field means nothing: the lab leaves it out, tshark shows what is in it",
         applies: |segment, _| !segment.flags.contains(Flags::ACK),
         tshark: |segment| segment.ack.0.to_string(),
+    },
+    Difference {
+        field: PAYLOAD,
+        reason: "tshark shows what a RST carries as the cause of the reset (RFC 1122, section 4.2.2.12), in a field of its own",
+        applies: |segment, _| segment.flags.contains(Flags::RST),
+        tshark: |_| String::new(),
     },
 ];
 

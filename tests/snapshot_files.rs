@@ -69,6 +69,7 @@ fn propose(project: &Path, store: &Store, transcript: &str) {
         slow: false,
         settings: Settings::default(),
         phases: Vec::new(),
+        written_out: Default::default(),
     };
     store.propose(&scenario, transcript, KERNEL).expect("proposed");
 }

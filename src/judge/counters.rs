@@ -133,8 +133,10 @@ impl Syns {
             let syn = (segment.from, segment.seq, is_answer);
             let crosses = is_answer && sent.contains(&(segment.from, segment.seq, false));
             syns.repeated += u64::from(sent.iter().any(|(from, ..)| *from == segment.from));
-            syns.crossing += u64::from(crosses);
-            syns.repeated_syn_acks += u64::from(is_answer && !crosses && sent.contains(&syn));
+            // What the lab has made is sent by no TCP.
+            let is_own = !segment.is_injected();
+            syns.crossing += u64::from(is_own && crosses);
+            syns.repeated_syn_acks += u64::from(is_own && is_answer && !crosses && sent.contains(&syn));
             sent.push(syn);
         }
         syns
@@ -145,7 +147,8 @@ impl Syns {
 mod tests {
     use super::*;
     use crate::matcher::support::Tape;
-    use crate::run::Counters;
+    use crate::run::{Counters, Entry};
+    use crate::tcp::Origin;
 
     /// What /proc/net/snmp said on Linux 6.18: InSegs, OutSegs, RetransSegs, InErrs, OutRsts.
     fn agrees(lines: &[&str], (in_segs, out_segs, retrans_segs, in_errs, out_rsts): (u64, u64, u64, u64, u64)) -> bool {
@@ -159,6 +162,35 @@ mod tests {
             ..Counters::default()
         });
         kernel(&recording).status == Status::Ok
+    }
+
+    #[test]
+    fn the_syns_of_a_fake_end_cross_nothing() {
+        let lines = [
+            "C > S SYN seq 0",
+            "S > C RST ACK seq 0 ack 1",
+            "C > S SYN ACK seq 0 ack 1",
+            "S > C RST seq 1",
+        ];
+        let mut recording = Tape::new().segments(&lines).recording;
+        for entry in &mut recording.entries {
+            if let Entry::Segment(segment) = entry
+                && segment.from == Party::Client
+            {
+                segment.origin = Origin::FakeEnd;
+            }
+        }
+        let mut judged = |out_segs| {
+            recording.counters = Some(Counters {
+                in_segs: 4,
+                out_segs,
+                out_rsts: 2,
+                ..Counters::default()
+            });
+            kernel(&recording).status
+        };
+        assert_eq!(judged(2), Status::Ok);
+        assert_eq!(judged(1), Status::Doubtful);
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Sketch {
                 title: String::new(),
                 steps: self.steps,
             }],
+            written_out: Default::default(),
         }
     }
 }

@@ -64,6 +64,30 @@ impl Edit {
         edit
     }
 
+    /// A step that stands in a table, which is not written into: what would change is told.
+    pub(super) fn told(self) -> Edit {
+        let lines = self.lines.map(|merged| match &*merged.lines {
+            [] => "no segment came".to_owned(),
+            lines => {
+                let lines: Vec<String> = lines.iter().map(|line| format!("`{line}`")).collect();
+                format!("what came is {}", lines.join(", "))
+            }
+        });
+        let outcome = self.outcome.map(|outcome| format!("the call ends with `-> {outcome}`"));
+        let news: Vec<String> = outcome.into_iter().chain(lines).collect();
+        let refused =
+            (!news.is_empty()).then(|| format!("{}; write it yourself: this is a row of a table", news.join(" and ")));
+        Edit {
+            lines: None,
+            outcome: None,
+            payload: None,
+            unmet: [self.unmet, refused]
+                .into_iter()
+                .flatten()
+                .reduce(|one, other| one + "; " + &other),
+        }
+    }
+
     /// Whether the step changes.
     pub(super) fn changes(&self) -> bool {
         self.lines.is_some() || self.outcome.is_some() || self.payload.is_some()

@@ -6,6 +6,8 @@
 //! outcomes of calls, and the payload of a `read` that names none. What the file demands of bytes, values and states is
 //! not touched: that it did not come true is told.
 //!
+//! Tables are not written into: one head stands for many lines. A row that does not hold is told.
+//!
 //! Nothing is taken on trust: the new text is parsed, held against every run by the matcher that judges, and played.
 //!
 //! What cannot be known from playing: which of the segments are essential; whether what differs between machines or kernels
@@ -128,12 +130,12 @@ pub fn record(
     let steps: Vec<&Step> = scenario.steps().collect();
     let mut edits: Vec<Edit> = (0..steps.len())
         .map(|step| {
-            let lines = (anew || !holds(scenario, step, &sessions)).then(|| lines_of(step, &sessions));
-            Edit::new(
-                steps[step],
-                lines,
-                sessions.iter().map(|session| &session.results[step]),
-            )
+            let in_table = scenario.in_table(&steps[step].action.span);
+            let write = (anew && !in_table) || !holds(scenario, step, &sessions);
+            let lines = write.then(|| lines_of(step, &sessions));
+            let results = sessions.iter().map(|session| &session.results[step]);
+            let edit = Edit::new(steps[step], lines, results);
+            if in_table { edit.told() } else { edit }
         })
         .collect();
     let mut recorded = edit::apply(scenario, &edits)?;
@@ -254,9 +256,16 @@ fn holds(scenario: &Scenario, step: usize, sessions: &[Session]) -> bool {
 
 /// The first step whose lines do not explain one of the runs.
 fn first_mismatch(scenario: &Scenario, sessions: &[Session]) -> Option<usize> {
-    let mismatches = sessions
-        .iter()
-        .filter_map(|session| matcher::compare(scenario, &session.recording).mismatch);
+    let mismatches = sessions.iter().filter_map(|session| {
+        // What a table says wrongly has been told.
+        let mut apart = scenario.clone();
+        for (number, step) in apart.phases.iter_mut().flat_map(|phase| &mut phase.steps).enumerate() {
+            if scenario.in_table(&step.action.span) {
+                step.expect = session.segments[number].iter().cloned().map(Expect::Segment).collect();
+            }
+        }
+        matcher::compare(&apart, &session.recording).mismatch
+    });
     mismatches.map(|mismatch| mismatch.step).min()
 }
 

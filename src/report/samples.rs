@@ -255,6 +255,7 @@ pub(super) fn scenario(name: &str, actions: &[(&str, Party, Verb)]) -> Scenario 
             title: String::new(),
             steps,
         }],
+        written_out: Default::default(),
     }
 }
 

@@ -59,9 +59,9 @@ pub(super) struct Eyes {
     injected: VecDeque<(TcpFrame, Origin)>,
     /// What a segment made by hand must know about the conversation.
     pub(super) forge: Forge,
-    /// Whether the server has sent a SYN.
-    server_answered: bool,
-    /// What followed and shows, once it has arrived, that the server has a connection and not only a listener; by its index.
+    /// The server's last SYN or SYN,ACK.
+    server_syn: Option<Segment>,
+    /// What completes the handshake, once it has arrived: then the server has a connection, not only a listener; by its index.
     completing: Vec<usize>,
 }
 
@@ -94,18 +94,18 @@ impl Eyes {
             stall: Stall::default(),
             injected: VecDeque::new(),
             forge: Forge::new(&scenario.settings),
-            server_answered: false,
+            server_syn: None,
             completing: Vec::new(),
         })
     }
 
     /// A new listener has had no connection yet.
     pub(super) fn forget_connection(&mut self) {
-        self.server_answered = false;
+        self.server_syn = None;
         self.completing.clear();
     }
 
-    /// Whether the server has had a connection: it has sent a SYN, and more than a RST followed and was not lost.
+    /// Whether the server has had a connection: the client has acknowledged its SYN, and that was not lost.
     pub(super) fn server_connected(&self) -> bool {
         let has_arrived = |index: &usize| self.wire.as_ref().is_none_or(|wire| wire.has_delivered(*index));
         self.completing.iter().any(has_arrived)
@@ -190,15 +190,15 @@ impl Eyes {
             };
             let segment = self.segment(*tcp, frame.realtime);
             self.frames.push(frame);
-            let completes =
-                self.server_answered && !segment.flags.intersects(Flags::SYN | Flags::RST) && segment.is_intact();
+            let completes = self.server_syn.as_ref().is_some_and(|syn| completes(syn, &segment));
             if completes && !self.server_connected() {
                 self.completing.push(self.segments);
             }
             self.segments += 1;
             self.forge.see(&segment);
-            self.server_answered |=
-                segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected();
+            if segment.from == Party::Server && segment.flags.contains(Flags::SYN) && !segment.is_injected() {
+                self.server_syn = Some(segment.clone());
+            }
             if self.matcher.push(&segment) == Push::Rejected {
                 look = Look::Unexpected;
             } else if look == Look::Nothing {
@@ -257,6 +257,42 @@ impl Eyes {
         Segment {
             origin,
             ..frame.into_segment(self.clock.since_start(realtime), from, to)
+        }
+    }
+}
+
+/// Whether this is the acceptable ACK of the server's SYN,ACK (RFC 9293, section 3.10.7.4).
+fn completes(syn: &Segment, segment: &Segment) -> bool {
+    let flags = segment.flags & (Flags::SYN | Flags::RST | Flags::ACK);
+    let in_window = !segment.seq.is_before(syn.ack) && segment.seq.since(syn.ack) <= u32::from(syn.window);
+    segment.from == Party::Client
+        && segment.is_intact()
+        && flags == Flags::ACK
+        && segment.ack == syn.seq + 1
+        && in_window
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::sample::{client, server};
+
+    #[test]
+    fn only_the_acceptable_ack_completes_a_handshake() {
+        let syn = server("SYN ACK", 0, 1, b"");
+        for (segment, expected) in [
+            (client("ACK", 1, 1, b""), true),
+            (client("FIN ACK", 1, 1, b""), true),
+            (client("PSH ACK", 9, 1, b"later"), true),
+            (client("ACK", 0, 1, b""), false),
+            (client("ACK", 1, 2, b""), false),
+            (client("ACK", 1 << 20, 1, b""), false),
+            (client("PSH", 1, 1, b"text"), false),
+            (client("RST ACK", 1, 1, b""), false),
+            (client("SYN ACK", 1, 1, b""), false),
+            (server("ACK", 1, 1, b""), false),
+        ] {
+            assert_eq!(completes(&syn, &segment), expected, "{segment:?}");
         }
     }
 }

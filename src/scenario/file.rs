@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list, nearest, quote};
 use super::settings::BENCH_KEYS;
-use super::timeline;
+use super::timeline::{self, Timeline};
 use super::{Deviation, Finding, Injection, Scenario, Settings, Span, Verb};
 use crate::rfc9293;
 use crate::tcp::Flags;
@@ -108,7 +108,7 @@ impl Reader<'_> {
         let broken = !errors.is_empty();
         self.diagnostics.extend(errors.iter().map(toml_error));
 
-        let (mut title, mut teaches, mut phases) = (None, None, None);
+        let (mut title, mut teaches, mut timeline) = (None, None, None);
         let (mut covers, mut findings, mut settings) = (Vec::new(), Vec::new(), Settings::default());
         let (mut deviations, mut slow) = (Vec::new(), false);
         let mut seen = HashSet::new();
@@ -128,7 +128,7 @@ impl Reader<'_> {
                     let inside = value.get_ref().as_table().into_iter().flatten();
                     seen.extend(inside.map(|(key, _)| &**key.get_ref()));
                 }
-                "timeline" => phases = self.timeline(value, broken),
+                "timeline" => timeline = self.timeline(value, broken),
                 _ => self.unknown_key(&key, &KEYS, &[("bench", &BENCH_KEYS)]),
             }
         }
@@ -148,9 +148,13 @@ impl Reader<'_> {
                 }
             }
         }
-        if let Some(phases) = &phases {
-            self.fake_end(&settings, phases);
+        // What stands for a line that could not be read is an action of the client, which nobody wrote.
+        if let Some(timeline) = timeline.as_ref().filter(|timeline| timeline.is_whole) {
+            self.fake_end(&settings, &timeline.phases);
         }
+        let Timeline {
+            phases, written_out, ..
+        } = timeline?;
         Some(Scenario {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -162,7 +166,8 @@ impl Reader<'_> {
             deviations,
             slow,
             settings,
-            phases: phases?,
+            phases,
+            written_out,
         })
     }
 
@@ -325,7 +330,7 @@ impl Reader<'_> {
         findings
     }
 
-    fn timeline(&mut self, value: &Value, broken: bool) -> Option<Vec<super::Phase>> {
+    fn timeline(&mut self, value: &Value, broken: bool) -> Option<Timeline> {
         if value.get_ref().as_str().is_none() {
             self.wrong_type("timeline", value, "a multi-line string");
             return None;
@@ -356,9 +361,9 @@ impl Reader<'_> {
             );
             return None;
         }
-        let (phases, diagnostics) = timeline::parse(self.text, start..start + inner.len(), self.folder);
+        let (timeline, diagnostics) = timeline::parse(self.text, start..start + inner.len(), self.folder);
         self.diagnostics.extend(diagnostics);
-        Some(phases)
+        Some(timeline)
     }
 }
 

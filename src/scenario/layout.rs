@@ -2,6 +2,7 @@
 //!
 //! The timeline is laid out in aligned columns; the TOML around it is left as it is, for TOML has tools of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Expect, Scenario, Span, file, timeline};
@@ -49,6 +50,7 @@ pub fn same_meaning(one: &Scenario, other: &Scenario) -> bool {
         path: PathBuf::new(),
         source: "".into(),
         phases: Vec::new(),
+        written_out: BTreeMap::new(),
         ..scenario.clone()
     };
     around(one) == around(other) && said(one) == said(other)

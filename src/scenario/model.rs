@@ -1,5 +1,6 @@
 //! What a scenario file means, after parsing.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub struct Scenario {
     pub settings: Settings,
     /// The phases in order; their steps are numbered through.
     pub phases: Vec<Phase>,
+    /// The lines that the cells of tables stand for, by where the cells begin in the file.
+    pub written_out: BTreeMap<usize, String>,
 }
 
 impl Scenario {
@@ -45,9 +48,17 @@ impl Scenario {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    /// The text of a span, as it stands in the file.
+    /// The text of a span, as it stands in the file; of a line of a table, the line that the cell stands for.
     pub fn text(&self, span: &Span) -> &str {
-        &self.source[span.clone()]
+        match self.written_out.get(&span.start) {
+            Some(line) => line,
+            None => &self.source[span.clone()],
+        }
+    }
+
+    /// Whether what stands there is a cell of a table.
+    pub fn in_table(&self, span: &Span) -> bool {
+        self.written_out.contains_key(&span.start)
     }
 
     /// The 1-based line of the file in which the span begins.

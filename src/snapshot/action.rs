@@ -11,14 +11,20 @@ use crate::scenario::{Action, Scenario, SocketOption, Verb, Want};
 pub(super) fn text(scenario: &Scenario, action: &Action) -> String {
     let line = scenario.text(&action.span);
     let written = match &action.outcome_span {
-        Some(outcome) => {
-            let (start, end) = (outcome.start - action.span.start, outcome.end - action.span.start);
-            // Whether the arrow belongs to the span or not, it goes with the outcome.
-            format!("{} {}", line[..start].trim_end().trim_end_matches("->"), &line[end..])
-        }
+        Some(_) => without_outcome(line),
         None => line.to_owned(),
     };
     visible(&single_blanks(&written)).into_owned()
+}
+
+/// The line without the last arrow and the word behind it, which are its outcome.
+fn without_outcome(line: &str) -> String {
+    let Some((call, outcome)) = line.rsplit_once("->") else {
+        return line.to_owned();
+    };
+    let outcome = outcome.trim_start();
+    let end = outcome.find([' ', '\t', '&']).unwrap_or(outcome.len());
+    format!("{call} {}", &outcome[end..])
 }
 
 /// `-> ECONNREFUSED`, `-> "Hello World!"`; nothing where the action did exactly what its text says.

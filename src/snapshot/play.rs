@@ -118,6 +118,7 @@ pub fn scenario(name: &str, path: impl Into<PathBuf>) -> Scenario {
         slow: false,
         settings: Settings::default(),
         phases: Vec::new(),
+        written_out: Default::default(),
     }
 }
 

@@ -63,6 +63,7 @@ fn run(play: Vec<Do>) -> (Scenario, Recording) {
             title: String::new(),
             steps,
         }],
+        written_out: Default::default(),
     };
     let recording = Recording {
         scenario: "made-up".to_owned(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{expectations, file, play, step};
 use crate::scenario::{
-    Count, Expect, Family, Finding, Outcome, SegmentPattern, Settings, SocketOption, Verb, Want, parse,
+    Count, Expect, Family, Finding, Outcome, Scenario, SegmentPattern, Settings, SocketOption, Verb, Want, parse,
+    same_meaning,
 };
 use crate::tcp::{Flags, State};
 
@@ -256,4 +257,85 @@ fn the_server_may_connect_too() {
 fn a_connection_may_follow_another() {
     play("server listen\nclient connect\nserver accept\nclient close\nserver close\nclient connect\nserver accept\nserver close\nserver close")
         .expect("a play");
+}
+
+/// Two tables and the lines that they stand for.
+const TABLES: [(&str, &str); 2] = [
+    (
+        "table {
+          peer send C > S      |  S > C         # the heads
+          SYN                  |  RST ACK  seq 0  ack 1
+
+          # alone
+          ACK ack 7 \"a | # b\" |  RST seq 7
+          RST                  |  -             # in silence
+          FIN                  |  +
+        }",
+        "peer send C > S SYN
+           S > C RST ACK seq 0 ack 1
+         peer send C > S ACK ack 7 \"a | # b\"
+           S > C RST seq 7
+         peer send C > S RST
+         peer send C > S FIN
+           S > C",
+    ),
+    (
+        "server listen
+         table {
+           +1s client connect | C > S SYN | server | client
+           -> ECONNREFUSED    | seq 0     | state LISTEN | -
+           &                  | x2        | state LISTEN | wait
+         }",
+        "server listen
+         +1s client connect -> ECONNREFUSED
+           C > S SYN seq 0
+         server state LISTEN
+         +1s client connect &
+           C > S SYN x2
+         server state LISTEN
+         client wait",
+    ),
+];
+
+#[test]
+fn a_row_of_a_table_stands_for_the_lines_that_it_makes_with_the_heads() {
+    for (table, lines) in TABLES {
+        let (table, lines) = (play(table), play(lines));
+        let (table, lines) = (
+            table.unwrap_or_else(|e| panic!("{e}")),
+            lines.unwrap_or_else(|e| panic!("{e}")),
+        );
+        assert!(same_meaning(&table, &lines));
+        let texts = |scenario: &Scenario| -> Vec<String> {
+            let spans = scenario.steps().flat_map(|step| {
+                let segments = step.expect.iter().map(|expect| expect.span().clone());
+                std::iter::once(step.action.span.clone()).chain(segments)
+            });
+            let text = |span| scenario.text(&span).split_whitespace().collect::<Vec<_>>().join(" ");
+            spans.map(text).collect()
+        };
+        assert_eq!(texts(&table), texts(&lines));
+    }
+}
+
+#[test]
+fn the_place_of_a_line_of_a_table_is_its_cell() {
+    let scenario = play(TABLES[0].0).expect("a scenario");
+    let places: Vec<(usize, &str)> = scenario
+        .steps()
+        .flat_map(|step| std::iter::once(&step.action.span).chain(step.expect.iter().map(Expect::span)))
+        .map(|span| (scenario.line(span), &scenario.source[span.clone()]))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (6, "SYN"),
+            (6, "RST ACK  seq 0  ack 1"),
+            (9, "ACK ack 7 \"a | # b\""),
+            (9, "RST seq 7"),
+            (10, "RST"),
+            (11, "FIN"),
+            (11, "+"),
+        ]
+    );
 }

@@ -11,7 +11,7 @@ fn scenario(text: &str) -> Scenario {
 }
 
 /// Words of lines, between which any blanks may stand.
-const LINES: [&str; 18] = [
+const LINES: [&str; 21] = [
     "server listen backlog 3 -> EPIPE",
     "+1s client connect -> EPIPE &",
     "client send 64KiB of \"x\" -> EPIPE",
@@ -29,6 +29,9 @@ const LINES: [&str; 18] = [
     "== a phase ==\nclient wait",
     "any order {\nC > S ACK\nS > C FIN\n}",
     "either {\nC > S RST\n} or {\nany order {\nC > S ACK\nS > C ACK\n}\n}",
+    "table {\npeer send C > S | S > C PSH\nRST seq 5 | -\nack 5 FIN ACK seq 1 | ACK seq 0 \"a | b\" len 5\n}\nclient state CLOSED",
+    "table {\n+1s client set | C > S | S > C PSH hex 48\nTCP_NODELAY 1 | stream 12 | seq 1 AE\nSO_KEEPALIVE 1 | x2 SYN | 65\n}\nclient state CLOSED",
+    "table {\nclient bind port | ...\n40002 -> EPIPE | +\n40003 | -\n}\nclient state CLOSED",
     "# a comment alone",
 ];
 
@@ -50,6 +53,13 @@ fn timeline() -> impl Strategy<Value = String> {
             rows.collect::<String>() + &"\n".repeat(empty)
         });
     prop::collection::vec(line, 0..12).prop_map(|lines| format!("client connect self -> EPIPE\n{}", lines.concat()))
+}
+
+#[test]
+fn every_table_to_be_laid_out_is_valid() {
+    for line in LINES.iter().filter(|line| line.starts_with("table")) {
+        play(&format!("client connect self -> EPIPE\n{line}")).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    }
 }
 
 proptest! {
@@ -77,6 +87,27 @@ fn another_meaning_is_another_meaning() {
     let one = play("client connect self\n  C > C SYN").expect("a scenario");
     let other = play("client connect self\n  C > C SYN ACK").expect("a scenario");
     assert!(!same_meaning(&one, &other));
+}
+
+#[test]
+fn a_table_is_laid_out_in_columns() {
+    let timeline = "  table{ # cases\npeer  send C>S|S > C # heads\n\nSYN|seq 0 ACK RST ack 1\n# twice\nACK seq 50 ack 1|RST seq 700\n\
+                    SYN \"a|b\"|-\nRST|+ #all\n  }";
+    insta::assert_snapshot!(lay_out(&play(timeline).expect("a scenario")), @r#"
+    title = "A test"
+    teaches = "Nothing."
+    timeline = '''
+    table {  # cases
+      peer send C > S            |  S > C  # heads
+
+      SYN                        |  RST ACK  seq 0    ack 1
+      # twice
+      ACK  seq 50  ack 1         |  RST      seq 700
+      SYN                 "a|b"  |  -
+      RST                        |  +  #all
+    }
+    '''
+    "#);
 }
 
 #[test]

@@ -48,6 +48,9 @@ fn mutation() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
             "} or {",
             "either {",
             "any order {",
+            "table {\n",
+            "|",
+            " | ",
             "...",
             "==",
             "<",
@@ -88,6 +91,13 @@ fn word_salad() -> impl Strategy<Value = String> {
         "either",
         "any",
         "order",
+        "table",
+        "table {\n peer send C > S | S > C\n",
+        "|",
+        "|",
+        "-",
+        "+",
+        "peer",
         "...",
         "==",
         "send",
@@ -212,6 +222,45 @@ fn a_file_cannot_demand_unbounded_memory() {
             .contains("expected at most 64MiB of payload in one scenario"),
         "{diagnostics}"
     );
+}
+
+#[test]
+fn a_table_cannot_grow_beyond_its_file() {
+    let heads = format!("table {{\npeer send C > S{} | S > C\n", " ".repeat(100));
+    for (timeline, message) in [
+        (
+            format!("{heads}{}}}", "SYN | RST\n".repeat(6000)),
+            "expected tables that stand for at most 10000 lines",
+        ),
+        (
+            format!("table {{\npeer send C > S {}\nSYN\n}}", "ACK ".repeat(100)),
+            "expected a head of at most 200 bytes",
+        ),
+        (
+            format!("table {{\n{}\n{}", "| ".repeat(50_000), "| ".repeat(50_000)),
+            "expected a head for every column",
+        ),
+        (
+            format!("{heads}{}", "SNY | RTS\n".repeat(40_000)),
+            "expected tables that stand for at most 10000 lines",
+        ),
+        (
+            format!(
+                "table {{\npeer send C > S PSH \"{}\" | S > C\n{}}}",
+                "\\x00".repeat(40),
+                "+ | -\n".repeat(4000)
+            ),
+            "",
+        ),
+    ] {
+        match play(&timeline) {
+            Ok(_) => assert_eq!(message, ""),
+            Err(diagnostics) => assert!(
+                diagnostics.iter().any(|diagnostic| diagnostic.message == message),
+                "{message}\n{diagnostics}"
+            ),
+        }
+    }
 }
 
 #[test]

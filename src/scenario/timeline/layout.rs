@@ -4,6 +4,8 @@
 //! written (`hex 48 65` is not turned into a text), and so does every comment. The layout knows tokens, not meanings: a part
 //! that it does not know keeps its place behind the known ones.
 
+mod table;
+
 use super::payload;
 use super::quantity::starts_numeric;
 use super::token::{Kind, Line, Token};
@@ -41,11 +43,15 @@ enum Content {
     },
     /// A line of a block, `...`, `stream`.
     Other(String),
+    /// A row of a table.
+    Cells(Vec<String>),
 }
 
 /// The lines of a timeline that can be parsed, laid out; each with a line feed.
 pub(in crate::scenario) fn lay_out(text: &str) -> String {
-    let mut rows: Vec<Row> = text.lines().map(|line| row(line.trim())).collect();
+    let mut in_table = false;
+    let mut rows: Vec<Row> = text.lines().map(|line| row(line.trim(), &mut in_table)).collect();
+    table::lay_out(&mut rows);
     separate(&mut rows);
     let mut depth = 0;
     let mut out = String::new();
@@ -56,6 +62,7 @@ pub(in crate::scenario) fn lay_out(text: &str) -> String {
             Content::Nothing => String::new(),
             Content::Title(text) | Content::Action(text) | Content::Other(text) => text.clone(),
             Content::Segment { direction, cells } => segment(direction, cells, &widths[index]),
+            Content::Cells(cells) => cells.join("  |  "),
         };
         // A comment alone in its line belongs to what follows it.
         let margin = match row.content {
@@ -81,7 +88,7 @@ pub(in crate::scenario) fn lay_out(text: &str) -> String {
     out
 }
 
-fn row(line: &str) -> Row {
+fn row(line: &str, in_table: &mut bool) -> Row {
     if let Some((title, after)) = line.strip_prefix("==").and_then(|rest| rest.split_once("==")) {
         return Row {
             content: Content::Title(format!("== {} ==", title.trim())),
@@ -93,6 +100,11 @@ fn row(line: &str) -> Row {
     let end = tokens.span().map_or(0, |span| span.end);
     let content = match tokens.peek_str() {
         "" => Content::Nothing,
+        first @ ("table" | "}") if *in_table == (first == "}") => {
+            *in_table = first == "table";
+            Content::Action(words(&mut tokens))
+        }
+        _ if *in_table => Content::Cells(table::row(line)),
         first if is_party(first) && tokens.nth_str(1) == ">" && tokens.nth_str(3) != "stream" => {
             segment_row(&mut tokens)
         }
@@ -153,6 +165,14 @@ fn words(line: &mut Line) -> String {
 fn segment_row(line: &mut Line) -> Content {
     let direction = format!("{} > {}", line.nth_str(0), line.nth_str(2));
     (0..3).for_each(|_| drop(line.advance()));
+    Content::Segment {
+        direction,
+        cells: cells(line),
+    }
+}
+
+/// The parts of a segment that follow, one text for each of [`CELLS`].
+fn cells(line: &mut Line) -> Vec<String> {
     let mut cells = vec![String::new(); CELLS];
     let mut flags = Vec::new();
     while !line.is_done() {
@@ -169,7 +189,7 @@ fn segment_row(line: &mut Line) -> Content {
             .filter(|(name, _)| flags.iter().any(|flag| flag == name));
         cells[FLAGS] = known.map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
     }
-    Content::Segment { direction, cells }
+    cells
 }
 
 /// The next part of a segment line, and the cell that it stands in.
@@ -281,7 +301,7 @@ fn margin(row: &Row, depth: &mut usize) -> usize {
             *depth += usize::from(text.ends_with('{'));
             margin
         }
-        Content::Segment { .. } => 2 + 2 * *depth,
+        Content::Segment { .. } | Content::Cells(_) => 2 + 2 * *depth,
         Content::Nothing | Content::Title(_) | Content::Action(_) => 0,
     }
 }
@@ -295,15 +315,20 @@ fn widths(rows: &[Row]) -> Vec<Widths> {
         let mut widest = Widths::default();
         for row in phase {
             if let Content::Segment { cells, .. } = &row.content {
-                for (width, cell) in widest.iter_mut().zip(cells) {
-                    let length = cell.chars().count();
-                    *width = (*width).max(if length <= WIDEST { length } else { 0 });
-                }
+                widen(&mut widest, cells);
             }
         }
         all.extend(phase.iter().map(|_| widest));
     }
     all
+}
+
+/// Makes room for the parts of a segment, but for those that are too wide.
+fn widen(widths: &mut Widths, cells: &[String]) {
+    for (width, cell) in widths.iter_mut().zip(cells) {
+        let length = cell.chars().count();
+        *width = (*width).max(if length <= WIDEST { length } else { 0 });
+    }
 }
 
 fn segment(direction: &str, cells: &[String], widths: &Widths) -> String {

@@ -1,4 +1,4 @@
-//! The timeline language: phases, action lines, segment lines and blocks of segment lines.
+//! The timeline language: phases, action lines, segment lines, blocks of segment lines, and tables of lines.
 //!
 //! Every line is read on its own, so that one mistake hides no other; a line that cannot be read keeps its place, so
 //! that the lines around it are not blamed for it.
@@ -13,17 +13,20 @@ mod payload;
 mod print;
 pub(super) mod quantity;
 mod segment;
+mod table;
 mod token;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use errno::errno_name;
 pub(super) use layout::lay_out;
 
 use self::payload::Payloads;
+use self::table::Table;
 use self::token::{Kind, Line};
-use super::diagnostic::{Diagnostic, quote};
+use super::diagnostic::{Diagnostic, nearest, quote};
 use super::{Action, Expect, Outcome, Phase, Span, Step, Verb};
 use crate::tcp::Party;
 
@@ -31,8 +34,18 @@ use crate::tcp::Party;
 const MAX_DEPTH: usize = 8;
 const BLOCK_HELP: &str = "the lines of a block stand between a line that ends with `{` and a line `}`";
 
-/// Parses the timeline at `span` of `source`. The phases mean something only if there are no diagnostics.
-pub(super) fn parse(source: &str, span: Span, folder: &Path) -> (Vec<Phase>, Vec<Diagnostic>) {
+/// What a timeline says.
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    pub(super) phases: Vec<Phase>,
+    /// See [`super::Scenario::written_out`].
+    pub(super) written_out: BTreeMap<usize, String>,
+    /// Whether every line could be read.
+    pub(super) is_whole: bool,
+}
+
+/// Parses the timeline at `span` of `source`. It means something only if there are no diagnostics.
+pub(super) fn parse(source: &str, span: Span, folder: &Path) -> (Timeline, Vec<Diagnostic>) {
     let mut parser = Parser {
         source,
         payloads: Payloads::new(folder),
@@ -40,6 +53,10 @@ pub(super) fn parse(source: &str, span: Span, folder: &Path) -> (Vec<Phase>, Vec
         phases: Vec::new(),
         titles: Vec::new(),
         blocks: Vec::new(),
+        table: None,
+        behind_table: false,
+        written_out: BTreeMap::new(),
+        too_many: false,
         broken_action: false,
     };
     let mut start = span.start;
@@ -59,6 +76,14 @@ struct Parser<'a> {
     titles: Vec<Span>,
     /// The blocks that are open, the innermost last.
     blocks: Vec<Block>,
+    /// The table that is open.
+    table: Option<Table<'a>>,
+    /// Whether a table is the last thing that was read: then no segment can follow.
+    behind_table: bool,
+    /// The lines that the rows of tables stand for, by where their cells begin.
+    written_out: BTreeMap<usize, String>,
+    /// Whether tables stand for too many lines, which is told once.
+    too_many: bool,
     /// Whether an action line could not be read: then nothing can be said about the order of the actions.
     broken_action: bool,
 }
@@ -80,10 +105,13 @@ enum BlockKind {
     Either(Vec<Vec<Expect>>),
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn line(&mut self, span: Span) {
         if self.source[span.clone()].trim_start().starts_with("==") {
             return self.title(span);
+        }
+        if self.table.is_some() && self.row(span.clone()) {
+            return;
         }
         let mut lexed = Vec::new();
         let mut line = Line::new(self.source, span, &mut lexed);
@@ -96,10 +124,17 @@ impl Parser<'_> {
     }
 
     fn content(&mut self, line: &mut Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
-        let first = line.peek_str();
-        match first {
+        match line.peek_str() {
             "}" => self.close(line, span, diagnostics),
             "any" | "either" => self.open(line, span, diagnostics),
+            "table" => self.open_table(line, span, diagnostics),
+            _ => self.single(line, span, diagnostics),
+        }
+    }
+
+    /// A line that is no part of a block's or a table's frame.
+    fn single(&mut self, line: &mut Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
+        match line.peek_str() {
             "..." => {
                 line.advance();
                 if !line.is_done() {
@@ -112,9 +147,7 @@ impl Parser<'_> {
                 let expect = segment::parse(line, &mut self.payloads, diagnostics);
                 self.expect(expect, span, diagnostics);
             }
-            _ if first.starts_with('+') || ["peer", "wire"].contains(&first) || is_party(first) => {
-                self.action(line, span, diagnostics)
-            }
+            first if is_actor(first) => self.action(line, span, diagnostics),
             _ => self.unknown(line, span, diagnostics),
         }
     }
@@ -139,6 +172,11 @@ impl Parser<'_> {
         let message = "expected an action (`client …`, `server …`, `peer …`) or a segment (`C > S …`)";
         let label = format!("no line begins with {}", quote(word));
         diagnostics.push(Diagnostic::new(place, message, label).help(help));
+        if nearest(word, ["table"]).is_some() && line.has_symbol(&['{']).is_some() {
+            // Its rows are not to blame.
+            self.broken_action = true;
+            return self.begin_table(span);
+        }
         // It may have been an action: keep its place.
         if self.blocks.is_empty() {
             self.step(placeholder(span));
@@ -151,6 +189,7 @@ impl Parser<'_> {
         let span = span.start + indent..span.end;
         let rest = &self.source[span.start + 2..span.end];
         self.close_all("a phase", &span);
+        self.close_table("a phase", &span);
         let title = match rest.split_once("==") {
             Some((title, after)) => {
                 let comment = after.trim_start();
@@ -179,6 +218,7 @@ impl Parser<'_> {
             steps: Vec::new(),
         });
         self.titles.push(span);
+        self.behind_table = false;
     }
 
     fn action(&mut self, line: &mut Line, span: Span, diagnostics: &mut Vec<Diagnostic>) {
@@ -189,6 +229,7 @@ impl Parser<'_> {
     }
 
     fn step(&mut self, action: Action) {
+        self.behind_table = false;
         if self.phases.is_empty() {
             self.titles.push(action.span.clone());
             self.phases.push(Phase {
@@ -214,6 +255,12 @@ impl Parser<'_> {
                 diagnostics.push(diagnostic.help("put it before or behind the block"));
             }
             block.items.extend(expect);
+            return;
+        }
+        if self.behind_table {
+            let message = "expected an action before the first segment behind a table";
+            let diagnostic = Diagnostic::new(span, message, "which row has caused this?");
+            diagnostics.push(diagnostic.help("what a row causes stands in a column of the table"));
             return;
         }
         match self.phases.last_mut().and_then(|phase| phase.steps.last_mut()) {
@@ -339,18 +386,19 @@ impl Parser<'_> {
     /// Reports the blocks that are still open where `what` begins.
     fn close_all(&mut self, what: &str, at: &Span) {
         for block in self.blocks.drain(..) {
-            let line = self.source[..at.start].matches('\n').count() + 1;
-            let message = format!("expected `}}` before {what} begins in line {line}");
+            let message = before(self.source, what, at);
             self.diagnostics
                 .push(Diagnostic::new(block.open, message, "never closed").help(BLOCK_HELP));
         }
     }
 
-    fn finish(mut self, span: Span) -> (Vec<Phase>, Vec<Diagnostic>) {
-        for block in self.blocks.drain(..) {
+    fn finish(mut self, span: Span) -> (Timeline, Vec<Diagnostic>) {
+        let open = self.blocks.drain(..).map(|block| block.open);
+        let open = open.chain(self.table.take().map(|table| table.open));
+        for open in open {
             let message = "expected `}` before the timeline ends";
             self.diagnostics
-                .push(Diagnostic::new(block.open, message, "never closed").help(BLOCK_HELP));
+                .push(Diagnostic::new(open, message, "never closed").help(BLOCK_HELP));
         }
         if self.phases.is_empty() && self.diagnostics.is_empty() {
             let help = "it begins with an action, such as `server listen`";
@@ -370,8 +418,24 @@ impl Parser<'_> {
         if !self.broken_action {
             self.diagnostics.extend(order::check(self.source, &self.phases));
         }
-        (self.phases, self.diagnostics)
+        let timeline = Timeline {
+            phases: self.phases,
+            written_out: self.written_out,
+            is_whole: self.diagnostics.is_empty(),
+        };
+        (timeline, self.diagnostics)
     }
+}
+
+/// What was expected before `what` begins.
+fn before(source: &str, what: &str, at: &Span) -> String {
+    let line = source[..at.start].matches('\n').count() + 1;
+    format!("expected `}}` before {what} begins in line {line}")
+}
+
+/// Whether an action line can begin with this word.
+fn is_actor(word: &str) -> bool {
+    word.starts_with('+') || ["peer", "wire"].contains(&word) || is_party(word)
 }
 
 fn is_party(word: &str) -> bool {

@@ -19,6 +19,18 @@ const MAX_LEN: u64 = 65_535 - 20;
 /// How many mistakes of one line are told; who has more has written something else.
 const MAX_MISTAKES: usize = 10;
 
+/// What a line can begin with.
+const BEGINNINGS: [&str; 9] = [
+    "client",
+    "server",
+    "peer",
+    "wire",
+    "C",
+    "S",
+    "any order {",
+    "either {",
+    "table",
+];
 const FIELDS: [&str; 9] = ["seq", "ack", "len", "win", "urg", "within", "after", "hex", "file"];
 
 /// Whether the line is meant as a segment line: it begins with two parties, or with something and `>`.
@@ -43,7 +55,7 @@ pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPat
     if let Some(diagnostic) = reader.contradictions() {
         return Err(diagnostic);
     }
-    reader.pattern.span = start..line.previous_end();
+    reader.pattern.span = line.since(start);
     Ok(reader.pattern)
 }
 
@@ -104,7 +116,7 @@ pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagn
     match reader.contradictions() {
         Some(diagnostic) => Err(diagnostic),
         None => {
-            reader.pattern.span = start..line.previous_end();
+            reader.pattern.span = line.since(start);
             Ok(Aim {
                 pattern: reader.pattern,
                 data,
@@ -488,8 +500,5 @@ fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
 
 /// The nearest word that can begin a line inside the timeline.
 pub(super) fn line_help(word: &str) -> String {
-    did_you_mean(
-        word,
-        &["client", "server", "peer", "wire", "C", "S", "any order {", "either {"],
-    )
+    did_you_mean(word, &BEGINNINGS)
 }

@@ -34,6 +34,8 @@ pub(super) struct Line<'a> {
     source: &'a str,
     tokens: Vec<Token>,
     at: usize,
+    /// Where the whole line stands if that is not from its first to its last token: the cell of a table's row.
+    place: Option<Span>,
 }
 
 impl<'a> Line<'a> {
@@ -46,11 +48,31 @@ impl<'a> Line<'a> {
             at = token.span.end;
             tokens.push(token);
         }
-        Line { source, tokens, at: 0 }
+        Line {
+            source,
+            tokens,
+            at: 0,
+            place: None,
+        }
     }
 
-    /// The whole line without indentation, comment and line end; `None` if that is nothing.
+    /// The line that begins with the tokens of `head` and goes on with those of `cell`. It stands at `place`; its tokens stand
+    /// where they were written.
+    pub(super) fn joined(head: &Line<'a>, cell: Line<'a>, place: Span) -> Line<'a> {
+        let tokens = head.tokens.iter().cloned().chain(cell.tokens).collect();
+        Line {
+            tokens,
+            place: Some(place),
+            ..cell
+        }
+    }
+
+    /// The whole line without indentation, comment and line end; `None` if that is nothing. For a line of a table it is
+    /// the cell.
     pub(super) fn span(&self) -> Option<Span> {
+        if self.place.is_some() {
+            return self.place.clone();
+        }
         Some(self.tokens.first()?.span.start..self.tokens.last()?.span.end)
     }
 
@@ -134,6 +156,34 @@ impl<'a> Line<'a> {
     pub(super) fn previous_end(&self) -> usize {
         let read = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
         read.map_or(self.here().start, |token| token.span.end)
+    }
+
+    /// From `start` to the last token that was read; in a line of a table, the cell.
+    pub(super) fn since(&self, start: usize) -> Span {
+        self.place.clone().unwrap_or(start..self.previous_end())
+    }
+
+    /// Whether one of the tokens is one of these symbols.
+    pub(super) fn has_symbol(&self, symbols: &[char]) -> Option<Span> {
+        let found = self
+            .tokens
+            .iter()
+            .find(|token| matches!(token.kind, Kind::Symbol(symbol) if symbols.contains(&symbol)));
+        found.map(|token| token.span.clone())
+    }
+
+    /// All tokens as they were written, with one blank where there were any. Where head and cell meet there is one, too.
+    pub(super) fn written_out(&self) -> String {
+        let mut text = String::new();
+        let mut end = None;
+        for token in &self.tokens {
+            if end.is_some_and(|end| end != token.span.start) {
+                text.push(' ');
+            }
+            text += &self.source[token.span.clone()];
+            end = Some(token.span.end);
+        }
+        text
     }
 
     /// All that has not been read.

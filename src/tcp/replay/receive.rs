@@ -74,7 +74,8 @@ impl End {
                 && segment.seq + 1 == self.receive_next
                 && segment.sequence_len() == 1;
             if !crosses {
-                if self.state == SynReceived && self.passive && !segment.seq.is_before(self.receive_next) {
+                let is_in_window = !segment.seq.is_before(self.receive_next) && !self.is_beyond_window(segment.seq);
+                if self.state == SynReceived && self.passive && is_in_window {
                     self.abandon();
                 }
                 return;

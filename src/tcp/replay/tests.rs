@@ -215,6 +215,8 @@ fn the_listener_moves_as_the_transition_table_says() {
         ("T72", Gets(peer("SYN", 9, 0, b"")), Listen),
         ("T73", Gets(peer("SYN", 0, 0, b"")), SynReceived),
         ("T74", Gets(peer("ACK", 0, 1, b"")), SynReceived),
+        ("T74, ahead", Gets(peer("FIN ACK", 1 << 20, 1, b"")), SynReceived),
+        ("T74, a SYN", Gets(peer("SYN", 1 << 20, 0, b"")), SynReceived),
     ];
     for (id, step, to) in rows {
         let mut replay = passive_syn_received();
