@@ -28,6 +28,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         .any(|step| matches!(step.action.verb, Verb::Set(SocketOption::TcpDeferAccept, _)));
     let segments: Vec<Segment> = recording.segments().cloned().collect();
     let fates = Fates::of(recording);
+    let arrived: Vec<Segment> = (0..)
+        .zip(&segments)
+        .map(|(index, segment)| fates.altered(index).unwrap_or(segment).clone())
+        .collect();
     let copies: Vec<usize> = (0..segments.len())
         .filter(|index| fates.get(*index) == Some(Fate::Copied))
         .collect();
@@ -38,7 +42,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     }
     let wrong: Vec<String> = reports
         .iter()
-        .flat_map(|report| contradictions(report, &segments, &copies, defers))
+        .flat_map(|report| contradictions(report, (&segments, &arrived), &copies, defers))
         .collect();
     let detail = match reports.len() {
         1 => "1 report of the kernel agrees with the capture".to_owned(),
@@ -47,7 +51,13 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     Check::unless(&wrong, NAME, Status::Doubtful, detail)
 }
 
-fn contradictions(report: &SocketReport, segments: &[Segment], copies: &[usize], defers: bool) -> Vec<String> {
+/// The segments come as they were sent, and as they arrived.
+fn contradictions(
+    report: &SocketReport,
+    (segments, arrived): (&[Segment], &[Segment]),
+    copies: &[usize],
+    defers: bool,
+) -> Vec<String> {
     let captured = report.after_segments.min(segments.len());
     let connection = last(&segments[..captured]);
     let first = captured - connection.len();
@@ -57,7 +67,7 @@ fn contradictions(report: &SocketReport, segments: &[Segment], copies: &[usize],
         numbered().filter(|(index, segment)| segment.to == report.party && !report.undelivered.contains(index));
     let (sent, received) = (
         sent.map(|(_, sent)| sent).collect(),
-        received.map(|(_, received)| received).collect(),
+        received.map(|(index, _)| &arrived[index]).collect(),
     );
     let seen = Seen::of(sent, received, defers);
     let compare = [
@@ -222,7 +232,7 @@ mod tests {
 
     fn agrees(lines: &[&str], party: Party, measured: Measured) -> bool {
         let segments: Vec<Segment> = lines.iter().map(|line| segment(line)).collect();
-        contradictions(&report(party, measured), &segments, &[], false).is_empty()
+        contradictions(&report(party, measured), (&segments, &segments), &[], false).is_empty()
     }
 
     const SYN: &str = "C > S SYN seq 0";

@@ -33,7 +33,7 @@ use crate::capture::{CaptureError, EncodeError, Frame, Live};
 pub use crate::endpoint::ActionResult;
 use crate::scenario::{Expect, Scenario, Settings, Verb};
 pub use calls::{call_at_once, ends_connection};
-pub use fate::{Fate, Fates, Way};
+pub use fate::{Damage, Fate, Fates, Way};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 

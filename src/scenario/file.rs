@@ -150,6 +150,7 @@ impl Reader<'_> {
         }
         if let Some(phases) = &phases {
             self.fake_end(&settings, phases);
+            self.ip_options(&settings, phases);
         }
         Some(Scenario {
             name: name.to_owned(),
@@ -164,6 +165,19 @@ impl Reader<'_> {
             settings,
             phases: phases?,
         })
+    }
+
+    /// An IPv6 header has no options.
+    fn ip_options(&mut self, settings: &Settings, phases: &[super::Phase]) {
+        let actions = phases.iter().flat_map(|phase| &phase.steps).map(|step| &step.action);
+        let with_options =
+            actions.filter(|action| matches!(&action.verb, Verb::Peer(injection) if !injection.ip_options.is_empty()));
+        for action in with_options.filter(|_| settings.family == super::Family::Ipv6) {
+            let message = "expected no `ip-options` over IPv6";
+            let diagnostic = Diagnostic::new(action.span.clone(), message, "its header has none");
+            self.diagnostics
+                .push(diagnostic.help("delete them, or `bench.family = \"ipv6\"`"));
+        }
     }
 
     /// An end that is played by hand has no socket that could act.

@@ -14,7 +14,8 @@ pub(crate) mod arbitrary;
 pub mod bytes;
 mod conversation;
 mod flags;
-mod lint;
+mod ip;
+pub(crate) mod lint;
 mod option;
 mod party;
 mod replay;
@@ -26,6 +27,7 @@ mod state;
 
 pub use conversation::{Conversation, Relative};
 pub use flags::Flags;
+pub use ip::{Ecn, IpFields};
 pub use lint::{RULES, Rule, Violation, lint};
 pub use option::TcpOption;
 pub use party::Party;

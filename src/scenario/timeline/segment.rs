@@ -9,7 +9,7 @@ use super::quantity;
 use super::token::{Kind, Line, Token};
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
 use crate::scenario::{Aim, Count, Expect, Scope, SegmentPattern, Span, Timing};
-use crate::tcp::{Flags, Party};
+use crate::tcp::{Ecn, Flags, IpFields, Party};
 
 /// The most segments that one line can stand for.
 const MAX_COUNT: u64 = 10_000;
@@ -19,14 +19,16 @@ const MAX_LEN: u64 = 65_535 - 20;
 /// How many mistakes of one line are told; who has more has written something else.
 const MAX_MISTAKES: usize = 10;
 
-const FIELDS: [&str; 9] = ["seq", "ack", "len", "win", "urg", "within", "after", "hex", "file"];
+const FIELDS: [&str; 12] = [
+    "seq", "ack", "len", "win", "urg", "dscp", "ttl", "ecn", "within", "after", "hex", "file",
+];
 
 /// Whether the line is meant as a segment line: it begins with two parties, or with something and `>`.
 pub(super) fn begins(line: &Line) -> bool {
     matches!(line.peek_str(), "C" | "S") || line.nth_str(1) == ">"
 }
 
-/// Reads the parts of one segment that the lab is to make: the same as in a segment line, up to `bad` or the end.
+/// Reads the parts of one segment that the lab is to make: the same as in a segment line, up to `offset`, `ip-options`, `bad` or the end.
 pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPattern, Diagnostic> {
     let start = line.here().start;
     let parties = parties(line)?;
@@ -35,7 +37,7 @@ pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPat
         let is_ending = line
             .peek()
             .is_none_or(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')));
-        is_ending || line.peek_word() == Some("bad")
+        is_ending || matches!(line.peek_word(), Some("bad" | "offset" | "ip-options"))
     };
     while !ends(line) {
         reader.item(line, payloads)?;
@@ -71,13 +73,13 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut 
 }
 
 /// Reads the segments that a line of the wire is about: a segment line without count and time, and `data`. It ends at
-/// `byte`, `->` and `&`, which belong to the wire's line.
+/// `byte`, `header`, `unnoticed`, `->` and `&`, which belong to the wire's line.
 pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagnostic> {
     let start = line.here().start;
     let mut reader = Items::new(start..start, parties(line)?);
     let mut data = false;
     while !line.is_done()
-        && line.peek_str() != "byte"
+        && !["byte", "header", "unnoticed"].contains(&line.peek_str())
         && !line
             .peek()
             .is_some_and(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')))
@@ -195,6 +197,9 @@ impl Items {
                 payload: None,
                 window: None,
                 urgent: None,
+                dscp: None,
+                ecn: None,
+                ttl: None,
                 options: None,
                 timing: None,
             },
@@ -284,6 +289,12 @@ impl Items {
                     "urg",
                 )
             }
+            "dscp" => {
+                let number = small(line, "dscp", IpFields::MAX_DSCP)?;
+                set(&mut pattern.dscp, number, span, "dscp")
+            }
+            "ttl" => set(&mut pattern.ttl, small(line, "ttl", u8::MAX)?, span, "ttl"),
+            "ecn" => set(&mut pattern.ecn, ecn(line)?, span, "ecn"),
             "within" | "after" => {
                 let timing = timing(line, word)?;
                 set(&mut pattern.timing, timing, span, "a time")
@@ -352,6 +363,32 @@ impl Items {
     }
 }
 
+/// A number of one byte; DSCPs are often written as `0x2e`.
+fn small(line: &mut Line, name: &str, most: u8) -> Result<u8, Diagnostic> {
+    let hex = line.peek_word().and_then(|word| word.strip_prefix("0x"));
+    match hex.map(|digits| u32::from_str_radix(digits, 16)) {
+        Some(Ok(number)) if number <= most.into() => {
+            line.advance();
+            return Ok(number as u8);
+        }
+        Some(Ok(_)) => {
+            let message = format!("expected a number of at most {most} after `{name}`");
+            return Err(Diagnostic::new(line.here(), message, "too large"));
+        }
+        _ => {}
+    }
+    Ok(line.number(name, most.into())? as u8)
+}
+
+fn ecn(line: &mut Line) -> Result<Ecn, Diagnostic> {
+    let names = Ecn::ALL.map(Ecn::name);
+    let found = Ecn::ALL.into_iter().find(|ecn| line.eat(ecn.name()));
+    found.ok_or_else(|| {
+        line.unexpected(format!("expected {} after `ecn`", list(&names)))
+            .help(did_you_mean(&line.peek_str().to_lowercase(), &names))
+    })
+}
+
 fn set<T>(field: &mut Option<T>, value: T, span: Span, name: &str) -> Result<(), Diagnostic> {
     if field.is_some() {
         return Err(twice(span, name));
@@ -391,9 +428,12 @@ fn unknown(word: &str, span: Span) -> Diagnostic {
     } else if upper == "STREAM" {
         let label = "`stream` among other parts".to_owned();
         (label, "it stands alone: `C > S stream 1MiB`".to_owned())
+    } else if ["offset", "ip-options", "bad"].contains(&word) {
+        let label = format!("{} belongs to segments made by hand", quote(word));
+        (label, "it stands at the end of a line `peer send …`".to_owned())
     } else if quantity::starts_numeric(word) {
         let label = format!("a number without a field: {}", quote(word));
-        (label, format!("numbers follow {}", list(&FIELDS[..5])))
+        (label, format!("numbers follow {}", list(&FIELDS[..7])))
     } else {
         let label = format!("unknown: {}", quote(word));
         let capitals = word.chars().all(|c| c.is_ascii_uppercase());
@@ -401,7 +441,7 @@ fn unknown(word: &str, span: Span) -> Diagnostic {
             true => flags.into_iter().chain(FIELDS).collect(),
             false => FIELDS.into_iter().chain(flags).collect(),
         };
-        let help = match nearest(word, known.iter().copied()) {
+        let help = match nearest(word, known.iter().copied().chain(["unnoticed"])) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("flags are {}; fields are {}", list(&flags[..8]), list(&FIELDS)),
         };
