@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
 use crate::scenario::{Scenario, Step, Verb};
-use crate::tcp::{Call, Conversation, Flags, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption};
+use crate::tcp::{
+    Call, Conversation, Flags, IpFields, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption,
+};
 
 /// One segment with what came before it.
 pub(super) struct Facts<'a> {
@@ -39,6 +41,8 @@ pub(super) struct Facts<'a> {
     pub(super) window: (u32, bool),
     /// The last segment that its sender had received.
     pub(super) heard: Option<Heard<'a>>,
+    /// Whether its IP header says something else than that of its sender's last segment.
+    pub(super) new_ip: bool,
     /// Bytes that have reached the sender and that its application has not read.
     pub(super) unread: u64,
 }
@@ -138,6 +142,8 @@ struct End<'a> {
     /// The last window it offered, in bytes.
     offered: Option<u32>,
     scale: Option<u8>,
+    /// What the IP header of its last segment said.
+    ip: IpFields,
     heard: Option<Heard<'a>>,
     received: u64,
     read: u64,
@@ -240,9 +246,14 @@ impl<'a> Walk<'a> {
             allowed: receiver.offered,
             window: (window, sender.offered.is_some_and(|offered| offered != window)),
             heard: sender.heard,
+            new_ip: segment.ip != sender.ip,
             unread: sender.received.saturating_sub(sender.read),
         };
-        self.note_sent(segment, relative, rst);
+        self.ends[from].ip = segment.ip.clone();
+        // What its receiver drops for its header's sake has been heard by nobody.
+        if segment.is_intact() {
+            self.note_sent(segment, relative, rst);
+        }
         if !rst && segment.flags.contains(Flags::ACK) {
             facts.acknowledges = self.note_acknowledgment(segment);
             let sender = &mut self.ends[from];
@@ -258,7 +269,7 @@ impl<'a> Walk<'a> {
             // One segment answers a probe.
             heard.probe = false;
         }
-        if !fate.is_some_and(Fate::keeps_away) {
+        if !fate.is_some_and(Fate::keeps_away) && segment.is_intact() {
             self.ends[to].heard = Some(Heard {
                 number: self.number,
                 segment,

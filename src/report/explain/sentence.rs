@@ -1,6 +1,7 @@
 //! The sentences. Each names the numbers and the rule of RFC 9293 that they follow.
 
 use super::facts::{Acknowledged, Facts, Sent, slot};
+use super::header::{congestion, ip};
 use crate::run::Fate;
 use crate::scenario::{Family, Verb};
 use crate::tcp::{Flags, Origin, Party, Segment, State, TcpOption};
@@ -44,8 +45,13 @@ pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
     format!("{} {met}", said(facts, family))
 }
 
-/// What the segment does and why its numbers are these.
+/// What the segment does, why its numbers are these, and what its header says beside that.
 fn said(facts: &Facts<'_>, family: Family) -> String {
+    [does(facts, family), congestion(facts), ip(facts)].concat()
+}
+
+/// What the segment does and why its numbers are these.
+fn does(facts: &Facts<'_>, family: Family) -> String {
     let flags = facts.segment.flags;
     if facts.segment.is_injected() {
         by_hand(facts)
