@@ -93,6 +93,10 @@ impl Place {
 
     /// The byte that is meant in this segment; `None` if it has no such byte.
     pub fn within(self, segment: &Segment) -> Option<Place> {
+        if segment.offset.is_some() {
+            // Nobody can tell where its payload begins.
+            return None;
+        }
         let options: usize = segment.options.iter().map(|option| option.encode().len()).sum();
         self.among(20 + options.next_multiple_of(4), segment.payload.len())
     }
