@@ -73,9 +73,13 @@ pub(super) fn kernel(recording: &Recording) -> Check {
             ));
         }
     };
-    compare("in", counters.in_segs, captured - undelivered);
+    compare("in", counters.in_segs, captured.saturating_sub(undelivered));
     let sent = counters.out_segs + counters.retrans_segs + syns.crossing;
-    compare("out", sent.saturating_sub(syns.repeated_syn_acks), made - copies);
+    compare(
+        "out",
+        sent.saturating_sub(syns.repeated_syn_acks),
+        made.saturating_sub(copies),
+    );
     if counters.in_csum_errors != corrupted + damaged {
         wrong.push(format!(
             "the kernel saw {} wrong checksums, but {} segments were damaged on purpose",
@@ -159,6 +163,31 @@ mod tests {
             ..Counters::default()
         });
         kernel(&recording).status == Status::Ok
+    }
+
+    #[test]
+    fn more_losses_than_segments_are_a_doubt() {
+        let mut recording = Tape::new().segment("C > S SYN seq 0").recording;
+        recording.counters = Some(Counters {
+            in_segs: 1,
+            out_segs: 1,
+            ..Counters::default()
+        });
+        for (segment, fate) in [
+            (0, Fate::Dropped),
+            (1, Fate::Dropped),
+            (2, Fate::Copied),
+            (3, Fate::Copied),
+        ] {
+            recording.entries.push(crate::run::Entry::Fault {
+                step: 0,
+                at: 0,
+                segment,
+                fate,
+                damage: None,
+            });
+        }
+        assert_eq!(kernel(&recording).status, Status::Doubtful);
     }
 
     #[test]
