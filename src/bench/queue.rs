@@ -18,6 +18,8 @@ use nix::libc;
 use socket2::{Domain, Protocol, Type};
 
 use super::nfnetlink::{ACK, APPEND, CREATE, Message, Received, attributes, nested, open};
+use crate::scenario::Place;
+use crate::tcp::Ecn;
 
 /// The queue's number in its namespace.
 const QUEUE: u16 = 0;
@@ -156,20 +158,29 @@ impl Queue {
         socket.send_to(&packet.bytes, &destination.into()).map(drop)
     }
 
-    /// Lets a packet go on with one bit changed: of byte `at` of its payload, or of the urgent pointer, which means nothing
-    /// without URG, where it has no payload. The checksum stays as it was.
+    /// Lets a packet go on with the lowest bit of a byte changed. The checksum stays as it was, unless it is to be
+    /// `unnoticed`.
     ///
     /// # Errors
     /// `InvalidInput` for a packet that has no such byte, or what send(2) reports.
-    pub fn corrupt(&mut self, packet: &Waiting, at: usize) -> io::Result<()> {
+    pub fn corrupt(&mut self, packet: &Waiting, place: Place, unnoticed: bool) -> io::Result<()> {
+        self.alter(packet, damage(&packet.bytes, place, unnoticed), "such a byte")
+    }
+
+    /// Lets a packet go on with the ECN codepoint CE, as a congested router does.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is no IP packet, or what send(2) reports.
+    pub fn mark(&mut self, packet: &Waiting) -> io::Result<()> {
+        self.alter(packet, marked(&packet.bytes), "an ECN field")
+    }
+
+    fn alter(&mut self, packet: &Waiting, altered: Option<Vec<u8>>, lacks: &str) -> io::Result<()> {
         let missing = || {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("a segment to be corrupted has no byte {at}"),
-            )
+            let what = format!("a packet to be altered has not {lacks}");
+            io::Error::new(io::ErrorKind::InvalidInput, what)
         };
-        let damaged = damage(&packet.bytes, at).ok_or_else(missing)?;
-        self.verdict(packet, NF_ACCEPT, Some(&damaged))
+        self.verdict(packet, NF_ACCEPT, Some(&altered.ok_or_else(missing)?))
     }
 
     fn verdict(&mut self, packet: &Waiting, verdict: u32, bytes: Option<&[u8]>) -> io::Result<()> {
@@ -211,23 +222,59 @@ fn packet(message: &Received<'_>) -> io::Result<Waiting> {
     })
 }
 
-/// The packet with one bit changed: of byte `at` of the payload, or of the urgent pointer's low byte, which means nothing
-/// without URG, where there is no payload. The checksum stays as it was, so that it is wrong now. `None` for a packet
-/// that has no such byte.
-fn damage(packet: &[u8], at: usize) -> Option<Vec<u8>> {
+/// The packet with the lowest bit of a byte changed, and with a checksum to match if that is to be `unnoticed`. `None` for a
+/// packet that has no such byte.
+fn damage(packet: &[u8], place: Place, unnoticed: bool) -> Option<Vec<u8>> {
     let sliced = LaxSlicedPacket::from_ip(packet).ok()?;
     let Some(TransportSlice::Tcp(tcp)) = &sliced.transport else {
         return None;
     };
-    let payload = tcp.payload().len();
-    let place = match payload {
-        0 => packet.len().checked_sub(tcp.slice().len())? + 19,
-        _ if at < payload => packet.len() - payload + at,
-        _ => return None,
+    let start = packet.len().checked_sub(tcp.slice().len())?;
+    let header = tcp.slice().len() - tcp.payload().len();
+    let at = match place.among(header, tcp.payload().len())? {
+        Place::Payload(byte) => header + byte as usize,
+        Place::Header(byte) => byte as usize,
     };
     let mut damaged = packet.to_vec();
-    *damaged.get_mut(place)? ^= 1;
+    let segment = damaged.get_mut(start..)?;
+    let word = |segment: &[u8]| {
+        let byte = |at: usize| segment.get(at).copied().unwrap_or_default();
+        u16::from_be_bytes([byte(at & !1), byte(at | 1)])
+    };
+    let before = word(segment);
+    *segment.get_mut(at)? ^= 1;
+    if unnoticed {
+        let sum = segment.get_mut(16..18)?;
+        let checksum = u16::from_be_bytes([sum[0], sum[1]]);
+        let checksum = updated(checksum, before, word(segment));
+        segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+    }
     Some(damaged)
+}
+
+/// The packet with the ECN codepoint CE, and with the checksum of an IPv4 header to match. TCP's checksum does not cover it.
+fn marked(packet: &[u8]) -> Option<Vec<u8>> {
+    let mut marked = packet.to_vec();
+    match packet.first()? >> 4 {
+        4 => {
+            let before = u16::from_be_bytes([*packet.first()?, *packet.get(1)?]);
+            *marked.get_mut(1)? |= Ecn::Ce.bits();
+            let after = u16::from_be_bytes([marked[0], marked[1]]);
+            let checksum = u16::from_be_bytes([*packet.get(10)?, *packet.get(11)?]);
+            marked[10..12].copy_from_slice(&updated(checksum, before, after).to_be_bytes());
+        }
+        // The traffic class lies across two bytes.
+        6 => *marked.get_mut(1)? |= Ecn::Ce.bits() << 4,
+        _ => return None,
+    }
+    Some(marked)
+}
+
+/// The Internet checksum after one 16-bit word has changed (RFC 1624, equation 3).
+fn updated(checksum: u16, before: u16, after: u16) -> u16 {
+    let sum = u32::from(!checksum) + u32::from(!before) + u32::from(after);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    !((sum & 0xffff) + (sum >> 16)) as u16
 }
 
 const NFT_BATCH_BEGIN: u16 = 0x10;
@@ -313,7 +360,7 @@ fn install(action: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etherparse::PacketBuilder;
+    use etherparse::{IpEcn, Ipv4HeaderSlice, NetSlice, PacketBuilder, SlicedPacket};
 
     fn tcp(payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -331,11 +378,55 @@ mod tests {
 
     #[test]
     fn damage_changes_the_byte_and_no_other() {
+        let damage = |packet: &[u8], place| damage(packet, place, false);
         let packet = tcp(b"abc");
-        assert_eq!(differences(&packet, &damage(&packet, 1).unwrap()), [41]);
-        assert_eq!(damage(&packet, 3), None);
+        let damaged = damage(&packet, Place::Payload(1)).unwrap();
+        assert_eq!(differences(&packet, &damaged), [41]);
+        assert_eq!(damage(&packet, Place::Payload(3)), None);
+        let damaged = damage(&packet, Place::Header(13)).unwrap();
+        assert_eq!(differences(&packet, &damaged), [33]);
+        assert_eq!(damage(&packet, Place::Header(20)), None);
         let empty = tcp(b"");
-        assert_eq!(differences(&empty, &damage(&empty, 0).unwrap()), [39]);
-        assert_eq!(damage(b"nonsense", 0), None);
+        let damaged = damage(&empty, Place::Payload(0)).unwrap();
+        assert_eq!(differences(&empty, &damaged), [39]);
+        assert_eq!(damage(b"nonsense", Place::Payload(0)), None);
+    }
+
+    #[test]
+    fn unnoticed_damage_has_a_checksum_to_match() {
+        for (payload, place) in [
+            (&b"abc"[..], Place::Payload(0)),
+            (b"abc", Place::Payload(1)),
+            (b"abc", Place::Payload(2)),
+            (b"", Place::Header(7)),
+            (b"", Place::Header(13)),
+        ] {
+            let damaged = damage(&tcp(payload), place, true).unwrap();
+            let elsewhere = differences(&tcp(payload), &damaged)
+                .into_iter()
+                .filter(|at| ![36, 37].contains(at));
+            assert_eq!(elsewhere.count(), 1, "{place:?}: one byte beside the checksum");
+            let sliced = SlicedPacket::from_ip(&damaged).unwrap();
+            let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (&sliced.net, &sliced.transport) else {
+                panic!("no TCP");
+            };
+            let right = tcp.calc_checksum_ipv4(ip.header().source(), ip.header().destination());
+            assert_eq!(right.ok(), Some(tcp.checksum()), "{place:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_changes_the_ecn_field_and_the_header_checksum() {
+        let mut header = Ipv4HeaderSlice::from_slice(&tcp(b"abc")).unwrap().to_header();
+        header.ecn = IpEcn::TWO;
+        header.header_checksum = header.calc_header_checksum();
+        let marked_one = marked(&header.to_bytes()).unwrap();
+        header.ecn = IpEcn::THREE;
+        header.header_checksum = header.calc_header_checksum();
+        assert_eq!(marked_one, header.to_bytes()[..]);
+        let mut six = [0_u8; 40];
+        (six[0], six[1]) = (0x6a, 0x20);
+        assert_eq!(marked(&six).unwrap()[..2], [0x6a, 0x30]);
+        assert_eq!(marked(b""), None);
     }
 }

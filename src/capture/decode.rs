@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, LenSource, TcpSlice, TransportSlice};
 
-use crate::tcp::{Checksum, Flags, Nanos, Origin, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Checksum, Flags, IpFields, Nanos, Origin, Party, Segment, Seq, TcpOption};
 
 /// What a frame begins with: the link types of pcap files (<https://www.tcpdump.org/linktypes.html>) that carry loopback
 /// traffic.
@@ -87,9 +87,30 @@ pub struct TcpFrame {
     pub len: u32,
     pub payload: Vec<u8>,
     pub checksum: Checksum,
+    pub ip: IpFields,
+    pub offset: Option<u8>,
 }
 
 impl TcpFrame {
+    /// The frame that would carry this segment between these addresses.
+    pub fn of_segment(segment: &Segment, source: SocketAddr, destination: SocketAddr) -> TcpFrame {
+        TcpFrame {
+            source,
+            destination,
+            seq: segment.seq,
+            ack: segment.ack,
+            flags: segment.flags,
+            window: segment.window,
+            urgent: segment.urgent,
+            options: segment.options.clone(),
+            len: segment.len,
+            payload: segment.payload.clone(),
+            checksum: segment.checksum,
+            ip: segment.ip.clone(),
+            offset: segment.offset,
+        }
+    }
+
     /// The segment, once it is known when it was captured and who its ends are.
     pub fn into_segment(self, at: Nanos, from: Party, to: Party) -> Segment {
         Segment {
@@ -106,6 +127,8 @@ impl TcpFrame {
             payload: self.payload,
             checksum: self.checksum,
             origin: Origin::Kernel,
+            ip: self.ip,
+            offset: self.offset,
         }
     }
 }
@@ -128,7 +151,11 @@ pub fn decode(link: LinkType, bytes: &[u8], original_len: u32) -> Decoded {
                 _ => Decoded::Other,
             }
         }
-        (_, None, Some((error, layer))) => damaged(&layer.to_string(), error.to_string()),
+        (net, None, Some((error, layer))) => net
+            .as_ref()
+            .filter(|_| bytes.len() as u64 == u64::from(original_len))
+            .and_then(|net| impossible_offset(net, original_len))
+            .unwrap_or_else(|| damaged(&layer.to_string(), error.to_string())),
         (_, None, None) => Decoded::Other,
     }
 }
@@ -206,11 +233,59 @@ fn segment(
         len,
         payload: tcp.payload().to_vec(),
         checksum: if complete {
-            checksum(tcp, source, destination)
+            checksum(tcp.slice(), source, destination)
         } else {
             Checksum::Unknown
         },
+        ip: ip_fields(net),
+        offset: None,
     })))
+}
+
+/// A segment whose data offset cannot be right: it is less than the fixed part of the header, or leads beyond the end. Only
+/// the fixed part can be read then.
+fn impossible_offset(net: &LaxNetSlice<'_>, original_len: u32) -> Option<Decoded> {
+    let payload = net.ip_payload_ref().filter(|ip| ip.ip_number == IpNumber::TCP)?;
+    let length = tcp_length(net, 0, original_len).ok()?;
+    let bytes = payload.payload.get(..usize::try_from(length).ok()?)?;
+    let (fixed, rest) = bytes.split_first_chunk::<20>()?;
+    let offset = fixed[12] >> 4;
+    if offset >= 5 && usize::from(offset) * 4 <= bytes.len() {
+        return None;
+    }
+    let (source, destination) = addresses(net)?;
+    let short = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+    let long = |at: usize| u32::from(short(at)) << 16 | u32::from(short(at + 2));
+    Some(Decoded::Tcp(Box::new(TcpFrame {
+        source: SocketAddr::new(source, short(0)),
+        destination: SocketAddr::new(destination, short(2)),
+        seq: Seq(long(4)),
+        ack: Seq(long(8)),
+        flags: Flags::from_bits_truncate(short(12) & 0x0fff),
+        window: short(14),
+        urgent: short(18),
+        options: Vec::new(),
+        len: u32::try_from(rest.len()).ok()?,
+        payload: rest.to_vec(),
+        checksum: checksum(bytes, source, destination),
+        ip: ip_fields(net),
+        offset: Some(offset),
+    })))
+}
+
+/// What the IP header says.
+fn ip_fields(net: &LaxNetSlice<'_>) -> IpFields {
+    match net {
+        LaxNetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            IpFields {
+                options: header.options().to_vec(),
+                ..IpFields::of_bytes(header.slice()[1], header.ttl())
+            }
+        }
+        LaxNetSlice::Ipv6(ip) => IpFields::of_bytes(ip.header().traffic_class(), ip.header().hop_limit()),
+        LaxNetSlice::Arp(_) => IpFields::default(),
+    }
 }
 
 fn addresses(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr)> {
@@ -248,8 +323,8 @@ fn tcp_length(net: &LaxNetSlice<'_>, captured: usize, original_len: u32) -> Resu
 
 /// What the checksum field of a complete segment holds: the checksum, or the sum over the pseudo-header alone, folded
 /// but not complemented, as Linux leaves it for hardware to complete (`CHECKSUM_PARTIAL`).
-fn checksum(tcp: &TcpSlice<'_>, source: IpAddr, destination: IpAddr) -> Checksum {
-    let Ok(length) = u32::try_from(tcp.slice().len()) else {
+fn checksum(tcp: &[u8], source: IpAddr, destination: IpAddr) -> Checksum {
+    let (Ok(length), Some(&[high, low])) = (u32::try_from(tcp.len()), tcp.get(16..18)) else {
         return Checksum::Unknown;
     };
     let addresses = Sum16BitWords::new();
@@ -267,9 +342,9 @@ fn checksum(tcp: &TcpSlice<'_>, source: IpAddr, destination: IpAddr) -> Checksum
     .add_2bytes([0, IpNumber::TCP.0])
     .add_4bytes(length.to_be_bytes());
     // Over a segment with a right checksum the complemented sum is 0.
-    if pseudo.clone().add_slice(tcp.slice()).ones_complement() == 0 {
+    if pseudo.clone().add_slice(tcp).ones_complement() == 0 {
         Checksum::Correct
-    } else if tcp.checksum() == !pseudo.ones_complement().to_be() {
+    } else if u16::from_be_bytes([high, low]) == !pseudo.ones_complement().to_be() {
         Checksum::Offloaded
     } else {
         Checksum::Wrong

@@ -5,14 +5,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::checksum::Sum16BitWords;
-use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, TcpHeader};
+use etherparse::{
+    IpDscp, IpEcn, IpFragOffset, IpNumber, Ipv4Header, Ipv4Options, Ipv6FlowLabel, Ipv6Header, TcpHeader,
+};
 use thiserror::Error;
 
 use super::TcpFrame;
-use crate::tcp::{Checksum, Seq, TcpOption};
-
-/// How many routers a packet may pass; as in the bench's profile.
-const HOP_LIMIT: u8 = 64;
+use crate::tcp::{Checksum, TcpOption};
 
 /// Why a segment cannot be put into a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -23,6 +22,9 @@ pub enum EncodeError {
     /// The segment is too long for an IP packet.
     #[error("a payload of {0} bytes does not fit into an IP packet")]
     Payload(usize),
+    /// The IP options do not fit into an IPv4 header, or there is none.
+    #[error("{0} bytes of IP options: an IPv4 header takes a multiple of 4, at most 40, and an IPv6 header none")]
+    IpOptions(usize),
     /// One address is IPv4, the other IPv6.
     #[error("the addresses {source_address} and {destination} are of different families")]
     Families {
@@ -47,21 +49,31 @@ impl TcpFrame {
         let (addresses, mut packet) = match (self.source.ip(), self.destination.ip()) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let (source, destination) = (source.octets(), destination.octets());
-                let mut header = Ipv4Header::new(total, HOP_LIMIT, IpNumber::TCP, source, destination)
+                let mut header = Ipv4Header::new(total, self.ip.ttl, IpNumber::TCP, source, destination)
+                    .map_err(|_| EncodeError::Payload(self.payload.len()))?;
+                header.options = Ipv4Options::try_from(&self.ip.options[..])
+                    .map_err(|_| EncodeError::IpOptions(self.ip.options.len()))?;
+                header
+                    .set_payload_len(length)
                     .map_err(|_| EncodeError::Payload(self.payload.len()))?;
                 header.dont_fragment = true;
                 header.fragment_offset = IpFragOffset::ZERO;
+                header.dscp = IpDscp::try_new(self.ip.dscp).unwrap_or_default();
+                header.ecn = IpEcn::try_new(self.ip.ecn.bits()).unwrap_or_default();
                 header.header_checksum = header.calc_header_checksum();
                 let sum = Sum16BitWords::new().add_4bytes(source).add_4bytes(destination);
                 (sum, header.to_bytes().to_vec())
             }
+            (IpAddr::V6(..), IpAddr::V6(..)) if !self.ip.options.is_empty() => {
+                return Err(EncodeError::IpOptions(self.ip.options.len()));
+            }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 let header = Ipv6Header {
-                    traffic_class: 0,
+                    traffic_class: self.ip.class(),
                     flow_label: Ipv6FlowLabel::ZERO,
                     payload_length: total,
                     next_header: IpNumber::TCP,
-                    hop_limit: HOP_LIMIT,
+                    hop_limit: self.ip.ttl,
                     source: source.octets(),
                     destination: destination.octets(),
                 };
@@ -98,7 +110,7 @@ impl TcpFrame {
 
     /// The header with options and a checksum of 0.
     fn tcp_header(&self) -> Result<Vec<u8>, EncodeError> {
-        let mut options: Vec<u8> = self.options.iter().flat_map(option_bytes).collect();
+        let mut options: Vec<u8> = self.options.iter().flat_map(TcpOption::encode).collect();
         options.resize(options.len().next_multiple_of(4), 0);
         let mut header = TcpHeader::new(self.source.port(), self.destination.port(), self.seq.0, self.window);
         header.acknowledgment_number = self.ack.0;
@@ -109,32 +121,10 @@ impl TcpFrame {
         let mut bytes = header.to_bytes().to_vec();
         // All twelve control bits, the reserved ones too.
         let [high, low] = self.flags.bits().to_be_bytes();
-        bytes[12] = bytes[12] & 0xf0 | high;
+        let offset = self.offset.map_or(bytes[12] & 0xf0, |offset| offset << 4);
+        bytes[12] = offset | high;
         bytes[13] = low;
         Ok(bytes)
-    }
-}
-
-fn option_bytes(option: &TcpOption) -> Vec<u8> {
-    let of_kind = |kind: u8, data: &[u8]| {
-        let length = u8::try_from(data.len() + 2).unwrap_or(u8::MAX);
-        [&[kind, length], data].concat()
-    };
-    let pair = |left: Seq, right: Seq| [left.0.to_be_bytes(), right.0.to_be_bytes()].concat();
-    match option {
-        TcpOption::End => vec![0],
-        TcpOption::Nop => vec![1],
-        TcpOption::Mss(size) => of_kind(2, &size.to_be_bytes()),
-        TcpOption::WindowScale(shift) => of_kind(3, &[*shift]),
-        TcpOption::SackPermitted => of_kind(4, &[]),
-        TcpOption::Sack(blocks) => {
-            let edges: Vec<u8> = blocks.iter().flat_map(|(left, right)| pair(*left, *right)).collect();
-            of_kind(5, &edges)
-        }
-        TcpOption::Timestamps { value, echo } => of_kind(8, &pair(Seq(*value), Seq(*echo))),
-        TcpOption::FastOpen(cookie) => of_kind(34, cookie),
-        TcpOption::Unknown { kind, data } => of_kind(*kind, data),
-        TcpOption::Malformed(bytes) => bytes.clone(),
     }
 }
 
@@ -144,7 +134,7 @@ mod tests {
 
     use super::super::{Decoded, LinkType, decode};
     use super::*;
-    use crate::tcp::Flags;
+    use crate::tcp::{Flags, IpFields, Seq};
 
     fn frame() -> impl Strategy<Value = TcpFrame> {
         let numbers = (any::<u32>(), any::<u32>(), any::<u16>(), any::<u16>(), any::<u16>());
@@ -170,8 +160,8 @@ mod tests {
             ]),
         ];
         let payload = prop::collection::vec(any::<u8>(), 0..40);
-        (numbers, options, payload, any::<bool>(), any::<bool>()).prop_map(
-            |((seq, ack, flags, window, urgent), options, payload, v6, wrong)| {
+        (numbers, options, payload, any::<(bool, bool)>(), any::<(u8, u8)>()).prop_map(
+            |((seq, ack, flags, window, urgent), options, payload, (v6, wrong), (class, ttl))| {
                 let end = |host: u8, port| {
                     let ip = if v6 {
                         IpAddr::from([0, 0, 0, 0, 0, 0, 0, host.into()])
@@ -192,12 +182,30 @@ mod tests {
                     len: payload.len() as u32,
                     payload,
                     checksum: if wrong { Checksum::Wrong } else { Checksum::Correct },
+                    ip: IpFields {
+                        options: if v6 {
+                            Vec::new()
+                        } else {
+                            vec![1; 4 * usize::from(class & 7)]
+                        },
+                        ..IpFields::of_bytes(class, ttl)
+                    },
+                    offset: None,
                 }
             },
         )
     }
 
     proptest! {
+        #[test]
+        fn a_data_offset_that_cannot_be_right_is_told(mut frame in frame(), offset in 0..16_u8) {
+            frame.options.clear();
+            prop_assume!(offset < 5 || usize::from(offset) * 4 > 20 + frame.payload.len());
+            frame.offset = Some(offset);
+            let bytes = frame.encode().unwrap();
+            prop_assert_eq!(decode(LinkType::RawIp, &bytes, bytes.len() as u32), Decoded::Tcp(Box::new(frame)));
+        }
+
         #[test]
         fn what_is_encoded_is_decoded_again(mut frame in frame()) {
             let bytes = frame.encode().unwrap();
@@ -228,6 +236,8 @@ mod tests {
             len: 0,
             payload: Vec::new(),
             checksum: Checksum::Correct,
+            ip: IpFields::default(),
+            offset: None,
         };
         assert_eq!(frame.encode(), Err(EncodeError::Options(52)));
     }

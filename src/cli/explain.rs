@@ -133,8 +133,10 @@ fn as_said(action: &Action) -> ActionResult {
         (_, Verb::Recv(Want::Payload(payload)) | Verb::Read(Want::Payload(payload))) => {
             ActionResult::received(payload.bytes.to_vec())
         }
-        (_, Verb::Send(payload) | Verb::Write(payload)) => ActionResult::sent(payload.bytes.to_vec()),
-        _ => ActionResult::done(),
+        (_, verb) => match verb.written() {
+            Some(payload) => ActionResult::sent(payload.bytes.to_vec()),
+            None => ActionResult::done(),
+        },
     }
 }
 

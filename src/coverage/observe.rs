@@ -133,7 +133,7 @@ fn timer(state: State) -> Option<&'static str> {
 /// What a call shows that leaves the wire alone, made in this state.
 fn call_without_segment(verb: &Verb, result: &ActionResult, state: State) -> Option<&'static str> {
     use State::*;
-    let is_write = matches!(verb, Verb::Send(_) | Verb::Write(_));
+    let is_write = verb.written().is_some();
     let is_read = matches!(verb, Verb::Recv(_) | Verb::Read(_));
     let is_shutdown = matches!(verb, Verb::Shutdown(ShutdownHow::Write | ShutdownHow::Both));
     let failed = errno(result).is_some();

@@ -124,6 +124,8 @@ impl Endpoint {
             Verb::Abort => self.abort().await.into(),
             Verb::Send(_)
             | Verb::Write(_)
+            | Verb::SendMore(_)
+            | Verb::WriteMore(_)
             | Verb::Recv(_)
             | Verb::Read(_)
             | Verb::Echo { .. }

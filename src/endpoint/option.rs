@@ -38,5 +38,9 @@ fn numbers(option: SocketOption) -> (i32, i32) {
         O::SoSndbuf => (libc::SOL_SOCKET, libc::SO_SNDBUF),
         O::SoRcvbuf => (libc::SOL_SOCKET, libc::SO_RCVBUF),
         O::SoError => (libc::SOL_SOCKET, libc::SO_ERROR),
+        O::IpTos => (libc::IPPROTO_IP, libc::IP_TOS),
+        O::IpTtl => (libc::IPPROTO_IP, libc::IP_TTL),
+        O::Ipv6Tclass => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+        O::Ipv6UnicastHops => (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS),
     }
 }

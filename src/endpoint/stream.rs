@@ -1,6 +1,6 @@
 //! Reading and writing on a connection.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use socket2::Socket;
 use tokio::io::Interest;
@@ -18,10 +18,15 @@ type Connection = AsyncFd<Socket>;
 
 /// Performs a verb that moves bytes.
 pub(super) async fn transfer(connection: &Connection, verb: &Verb) -> ActionResult {
-    let mut moved = Moved::default();
+    let mut moved = Moved {
+        flags: if verb.announces_more() { libc::MSG_MORE } else { 0 },
+        ..Moved::default()
+    };
     let end = match verb {
-        Verb::Send(payload) => moved.write_all(connection, &payload.bytes).await,
-        Verb::Write(payload) => moved.write_once(connection, &payload.bytes).await.map(|_| End::Reached),
+        Verb::Send(payload) | Verb::SendMore(payload) => moved.write_all(connection, &payload.bytes).await,
+        Verb::Write(payload) | Verb::WriteMore(payload) => {
+            moved.write_once(connection, &payload.bytes).await.map(|_| End::Reached)
+        }
         Verb::Recv(want) => moved.receive(connection, want).await,
         Verb::Read(want) => moved.read_once(connection, wanted(want).unwrap_or(READ_SIZE)).await,
         Verb::Echo { bytes } => moved.echo(connection, *bytes).await,
@@ -71,6 +76,8 @@ struct Broken {
 struct Moved {
     received: Option<Vec<u8>>,
     sent: Option<Vec<u8>>,
+    /// Those of each send(2).
+    flags: i32,
 }
 
 impl Moved {
@@ -84,10 +91,12 @@ impl Moved {
     }
 
     async fn write_once(&mut self, connection: &Connection, bytes: &[u8]) -> Result<usize, Broken> {
-        let sent = self.sent.get_or_insert_default();
-        let count = retry(connection, Interest::WRITABLE, |mut socket| socket.write(bytes))
-            .await
-            .map_err(|error| Broken { call: "write", error })?;
+        let (flags, sent) = (self.flags, self.sent.get_or_insert_default());
+        let count = retry(connection, Interest::WRITABLE, |socket| {
+            socket.send_with_flags(bytes, flags)
+        })
+        .await
+        .map_err(|error| Broken { call: "write", error })?;
         sent.extend_from_slice(&bytes[..count]);
         Ok(count)
     }

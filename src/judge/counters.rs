@@ -57,7 +57,9 @@ pub(super) fn kernel(recording: &Recording) -> Check {
         |is_meant: &dyn Fn(&Segment) -> bool| recording.segments().filter(|segment| is_meant(segment)).count() as u64;
     // What the lab makes itself the kernel's TCP has not sent. What goes to an end without a socket TCP has received.
     let made = count(&|segment| !segment.is_injected());
-    let damaged = count(&|segment| segment.is_injected() && !segment.is_intact());
+    // An impossible data offset is looked at before the checksum. One below 5 counts in `InErrs`, a larger one nowhere.
+    let damaged = count(&|segment| segment.is_injected() && !segment.is_intact() && segment.offset.is_none());
+    let short = count(&|segment| segment.offset.is_some_and(|offset| offset < 5));
     let syns = Syns::count(recording.segments());
     let mut wrong = Vec::new();
     let fates = Fates::of(recording);
@@ -83,7 +85,7 @@ pub(super) fn kernel(recording: &Recording) -> Check {
             corrupted + damaged
         ));
     }
-    if counters.in_errs > syns.repeated + counters.in_csum_errors {
+    if counters.in_errs > syns.repeated + counters.in_csum_errors + short {
         wrong.push(format!(
             "the kernel threw {} segments away as damaged",
             counters.in_errs
@@ -191,6 +193,31 @@ mod tests {
         };
         assert_eq!(judged(2), Status::Ok);
         assert_eq!(judged(1), Status::Doubtful);
+    }
+
+    #[test]
+    fn more_losses_than_segments_are_a_doubt() {
+        let mut recording = Tape::new().segment("C > S SYN seq 0").recording;
+        recording.counters = Some(Counters {
+            in_segs: 1,
+            out_segs: 1,
+            ..Counters::default()
+        });
+        for (segment, fate) in [
+            (0, Fate::Dropped),
+            (1, Fate::Dropped),
+            (2, Fate::Copied),
+            (3, Fate::Copied),
+        ] {
+            recording.entries.push(crate::run::Entry::Fault {
+                step: 0,
+                at: 0,
+                segment,
+                fate,
+                damage: None,
+            });
+        }
+        assert_eq!(kernel(&recording).status, Status::Doubtful);
     }
 
     #[test]

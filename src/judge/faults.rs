@@ -6,8 +6,8 @@
 
 use super::{Check, Status};
 use crate::matcher::Faults;
-use crate::run::{Ending, Entry, Fate, Recording};
-use crate::scenario::{Fault, How, Scenario, Verb};
+use crate::run::{Damage, Ending, Entry, Fate, Recording};
+use crate::scenario::{Fault, How, Place, Scenario, Verb};
 use crate::tcp::{Nanos, Segment};
 
 /// Holds the recorded faults against the declared ones; nothing for a scenario without any.
@@ -39,8 +39,8 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Option<Check>
     Some(Check::expectation(NAME, Status::Failed, wrong.join("\n")))
 }
 
-/// An event on the wire: the step whose line says so, the segment, and what became of it.
-type Event = (usize, usize, Fate);
+/// An event on the wire: the step whose line says so, the segment, what became of it, and which bit of it has changed.
+type Event = (usize, usize, Fate, Option<Damage>);
 
 /// What the scenario says happens, against what happened: the first difference.
 fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Fault>]) -> Option<String> {
@@ -54,12 +54,16 @@ fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Faul
             Entry::ActionStarted { step, .. } => {
                 if let Some(fault) = lines.get(*step).copied().flatten() {
                     let released = faults.declare(*step, fault);
-                    declared.extend(released.into_iter().map(|segment| (*step, segment, Fate::Released)));
+                    declared.extend(
+                        released
+                            .into_iter()
+                            .map(|segment| (*step, segment, Fate::Released, None)),
+                    );
                 }
             }
             Entry::Segment(segment) => {
                 if let Some((step, strike)) = faults.decide(segment) {
-                    declared.push((step, captured, Fate::of(strike)));
+                    declared.push((step, captured, Fate::of(strike), Damage::of(strike, segment)));
                 }
                 captured += 1;
             }
@@ -69,6 +73,7 @@ fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Faul
                 at,
                 segment,
                 fate,
+                damage,
             } => match (fate, delayed.iter().position(|(_, late, _)| late == segment)) {
                 (Fate::Released, Some(late)) => {
                     let (by, _, since) = delayed.remove(late);
@@ -78,7 +83,7 @@ fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Faul
                     }
                 }
                 _ => {
-                    recorded.push((*step, *segment, *fate));
+                    recorded.push((*step, *segment, *fate, *damage));
                     if *fate == Fate::Delayed {
                         delayed.push((*step, *segment, *at));
                     }
@@ -107,11 +112,15 @@ fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Faul
 }
 
 fn difference(scenario: &Scenario, recording: &Recording, says: Option<&Event>, did: Option<&Event>) -> String {
-    let event = |(step, index, fate): &Event| {
+    let event = |(step, index, fate, damage): &Event| {
         let segment: Option<&Segment> = recording.segments().nth(*index);
         let flags = segment.map_or_else(String::new, |segment| format!(" ({})", segment.flags));
+        let which = damage.map_or_else(String::new, |Damage { place, mask }| match place {
+            Place::Payload(byte) => format!(" in byte {byte} (mask {mask:#04x})"),
+            Place::Header(byte) => format!(" in header byte {byte} (mask {mask:#04x})"),
+        });
         format!(
-            "segment {}{flags} {} by {}",
+            "segment {}{flags} {}{which} by {}",
             index + 1,
             fate.name(),
             line(scenario, *step)
@@ -165,8 +174,16 @@ fn unfinished(scenario: &Scenario, recording: &Recording, lines: &[Option<&Fault
             .map(|(step, ..)| format!("{} lost nothing: no segment came that way", line(scenario, *step))),
     );
     wrong.extend(faults.missing().map(|(step, wanted, had)| {
+        let how = match lines.get(step).copied().flatten() {
+            Some(Fault::Strike { how: How::Mark, .. }) => " that can be marked (ect0 or ect1)",
+            Some(Fault::Strike {
+                how: How::Corrupt { .. },
+                ..
+            }) => " that have this byte",
+            _ => "",
+        };
         format!(
-            "{} means {wanted} {}, but only {had} came",
+            "{} means {wanted} {}{how}, but only {had} came",
             line(scenario, step),
             if wanted == 1 { "segment" } else { "segments" }
         )
@@ -209,7 +226,15 @@ mod tests {
     const ACK: &str = "S > C ACK seq 1 ack 4";
 
     /// The lines begin, then the segments come; each fault is (step, segment, fate) and stands behind its segment.
-    fn status(lines: &[&str], segments: &[&str], happened: &[Event]) -> Option<Status> {
+    fn status(lines: &[&str], segments: &[&str], happened: &[(usize, usize, Fate)]) -> Option<Status> {
+        let happened: Vec<Event> = happened
+            .iter()
+            .map(|(step, segment, fate)| (*step, *segment, *fate, None))
+            .collect();
+        with_damage(lines, segments, &happened)
+    }
+
+    fn with_damage(lines: &[&str], segments: &[&str], happened: &[Event]) -> Option<Status> {
         let scenario = lines
             .iter()
             .fold(Sketch::default(), |sketch, line| {
@@ -222,12 +247,13 @@ mod tests {
         }
         for (index, line) in segments.iter().enumerate() {
             tape = tape.segment(line);
-            for (step, segment, fate) in happened.iter().filter(|(_, segment, _)| *segment == index) {
+            for (step, segment, fate, damage) in happened.iter().filter(|(_, segment, ..)| *segment == index) {
                 tape.recording.entries.push(Entry::Fault {
                     step: *step,
                     at: 0,
                     segment: *segment,
                     fate: *fate,
+                    damage: *damage,
                 });
             }
         }
@@ -284,6 +310,60 @@ mod tests {
         assert_eq!(
             status(&["wire cut C > S"], &[DATA], &[(0, 0, Fate::Dropped)]),
             Some(Status::Ok)
+        );
+    }
+
+    #[test]
+    fn which_bit_was_changed_must_be_the_one_that_is_declared() {
+        let judged = |line: &str, fate: Fate, damage: Option<(Place, u8)>| {
+            let damage = damage.map(|(place, mask)| Damage { place, mask });
+            with_damage(&[line], &[DATA, ACK], &[(0, 0, fate, damage)])
+        };
+        let byte = "wire corrupt C > S data byte 2";
+        assert_eq!(
+            judged(byte, Fate::Corrupted, Some((Place::Payload(2), 1))),
+            Some(Status::Ok)
+        );
+        for other in [
+            None,
+            Some((Place::Payload(1), 1)),
+            Some((Place::Header(2), 1)),
+            Some((Place::Payload(2), 2)),
+        ] {
+            assert_eq!(judged(byte, Fate::Corrupted, other), Some(Status::Failed), "{other:?}");
+        }
+        let right = Some((Place::Payload(2), 1));
+        assert_eq!(
+            judged(byte, Fate::Altered, right),
+            Some(Status::Failed),
+            "it was to be noticed"
+        );
+        let unnoticed = "wire corrupt C > S data byte 2 unnoticed";
+        assert_eq!(judged(unnoticed, Fate::Altered, right), Some(Status::Ok));
+        assert_eq!(judged(unnoticed, Fate::Corrupted, right), Some(Status::Failed));
+        let header = "wire corrupt C > S data header byte 13";
+        assert_eq!(
+            judged(header, Fate::Corrupted, Some((Place::Header(13), 1))),
+            Some(Status::Ok)
+        );
+        let beyond = "wire corrupt C > S data byte 3";
+        assert_eq!(
+            judged(beyond, Fate::Corrupted, Some((Place::Payload(3), 1))),
+            Some(Status::Failed)
+        );
+    }
+
+    #[test]
+    fn only_what_is_ecn_capable_can_be_marked() {
+        let mark = "wire mark C > S data";
+        assert_eq!(
+            status(&[mark], &[DATA, ACK], &[(0, 0, Fate::Marked)]),
+            Some(Status::Failed)
+        );
+        assert_eq!(
+            status(&[mark], &[DATA, ACK], &[]),
+            Some(Status::Failed),
+            "nothing was marked"
         );
     }
 }

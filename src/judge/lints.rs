@@ -1,13 +1,33 @@
 //! The always-on lints.
 
 use super::{Check, Status};
-use crate::run::Recording;
-use crate::tcp::{RULES, Rule, Segment, Violation, lint};
+use crate::run::{Fates, Recording};
+use crate::scenario::{Scenario, SocketOption, Verb};
+use crate::tcp::lint::{DSCP, PUSH};
+use crate::tcp::{Origin, Party, RULES, Rule, Segment, Violation, lint};
 
 /// One check for all rules that hold, and one for each that is broken.
-pub(super) fn check(recording: &Recording) -> Vec<Check> {
-    let segments: Vec<Segment> = recording.segments().cloned().collect();
-    let violations = lint(&segments);
+pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Vec<Check> {
+    let fates = Fates::of(recording);
+    let mut segments: Vec<Segment> = Vec::new();
+    let mut numbers = Vec::new();
+    for (number, segment) in recording.segments().enumerate() {
+        segments.push(segment.clone());
+        numbers.push(number);
+        // What the wire has altered is for its receiver what a forgery would be: nobody sent it.
+        if let Some(altered) = fates.altered(number) {
+            segments.push(Segment {
+                origin: Origin::Spoofed,
+                ..altered.clone()
+            });
+            numbers.push(number);
+        }
+    }
+    let mut violations = lint(&segments);
+    violations.retain(|violation| !is_asked_for(scenario, violation.rule, segments[violation.segment].from));
+    for violation in &mut violations {
+        violation.segment = numbers[violation.segment];
+    }
     let broken = |rule: &Rule| violations.iter().any(|violation| violation.rule == rule.name);
     let kept = RULES.iter().filter(|rule| !broken(rule)).count();
     let mut checks = vec![Check::integrity(
@@ -22,6 +42,19 @@ pub(super) fn check(recording: &Recording) -> Vec<Check> {
             .map(|rule| failed(rule, &violations)),
     );
     checks
+}
+
+/// Whether the application of this end has told its TCP to do what the rule forbids where nobody asks for it.
+fn is_asked_for(scenario: &Scenario, rule: &str, party: Party) -> bool {
+    let mut verbs = scenario
+        .steps()
+        .filter(|step| step.action.party == party)
+        .map(|step| &step.action.verb);
+    if rule == DSCP.name {
+        verbs.any(|verb| matches!(verb, Verb::Set(SocketOption::IpTos | SocketOption::Ipv6Tclass, _)))
+    } else {
+        rule == PUSH.name && verbs.any(Verb::announces_more)
+    }
 }
 
 fn failed(rule: &Rule, violations: &[Violation]) -> Check {

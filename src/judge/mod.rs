@@ -172,7 +172,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
     }
     checks.push(payload::check(scenario, recording));
     checks.push(states::check(scenario, recording));
-    checks.extend(lints::check(recording));
+    checks.extend(lints::check(scenario, recording));
     let vouched = is_vouched(&checks);
     checks.insert(place, snapshot_check(recording, snapshot, vouched));
     Judgement {

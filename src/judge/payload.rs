@@ -1,14 +1,15 @@
 //! The bytes that the applications wrote and read against the bytes on the wire.
 //!
 //! Of each connection and direction: what was on the wire is what the sender wrote, all of it unless the connection died;
-//! and what the receiver read is what was on the wire, in order, from its beginning. The order of reads and writes is that
+//! and what the receiver read is what arrived, in order, from its beginning: what was on the wire, but for a byte that the
+//! recording says was altered on the way. The order of reads and writes is that
 //! in which they ended; where one end reads or writes twice at a time, only the lengths are compared.
 
 use std::collections::BTreeMap;
 
 use super::connection::Connections;
 use super::{Check, Status};
-use crate::run::{ActionResult, Ending, Entry, Recording};
+use crate::run::{ActionResult, Ending, Entry, Fates, Recording};
 use crate::scenario::{Action, Scenario, Verb};
 use crate::tcp::{Flags, Origin, Party, Segment, Seq};
 
@@ -32,6 +33,8 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
 #[derive(Default)]
 struct Connection<'r> {
     segments: Vec<&'r Segment>,
+    /// Those that arrived, as they arrived, in this order.
+    arrived: Vec<Segment>,
     results: Vec<(Party, &'r ActionResult)>,
     /// Ends that read twice at a time.
     mixed_readers: Vec<Party>,
@@ -44,15 +47,21 @@ fn connections<'r>(actions: &[&Action], recording: &'r Recording) -> Vec<Connect
     let mut all = vec![Connection::default()];
     let mut running: Vec<&Action> = Vec::new();
     let mut starts = Connections::default();
+    let mut fates = Fates::of(recording);
+    // The connection of each segment: one that was held may arrive in the time of another.
+    let mut owners: Vec<usize> = Vec::new();
     for entry in &recording.entries {
+        let delivered = fates.way(entry).delivered.cloned();
         match entry {
             Entry::Segment(segment) => {
                 let begins = starts.begins(segment);
                 if begins && all.last().is_some_and(|connection| !connection.segments.is_empty()) {
                     all.push(Connection::default());
                 }
+                owners.push(all.len() - 1);
                 if let Some(connection) = all.last_mut() {
                     connection.segments.push(segment);
+                    connection.arrived.extend(delivered);
                 }
             }
             Entry::ActionStarted { step, .. } => {
@@ -73,7 +82,12 @@ fn connections<'r>(actions: &[&Action], recording: &'r Recording) -> Vec<Connect
                     running.retain(|other| other.span != action.span);
                 }
             }
-            Entry::Fault { .. } | Entry::Settled { .. } => {}
+            Entry::Fault { segment, .. } => {
+                if let Some(connection) = owners.get(*segment).and_then(|owner| all.get_mut(*owner)) {
+                    connection.arrived.extend(delivered);
+                }
+            }
+            Entry::Settled { .. } => {}
         }
     }
     all
@@ -87,10 +101,7 @@ fn reads(verb: &Verb) -> bool {
 }
 
 fn writes(verb: &Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Send(_) | Verb::Write(_) | Verb::Echo { .. } | Verb::EchoStrlen { .. }
-    )
+    verb.written().is_some() || matches!(verb, Verb::Echo { .. } | Verb::EchoStrlen { .. })
 }
 
 /// The bytes of one direction, by each of its three accounts.
@@ -99,7 +110,7 @@ struct Direction {
     to: Party,
     written: Vec<u8>,
     wire: Vec<u8>,
-    /// What was on the wire and what the lab has added to it.
+    /// What arrived of it, as it arrived, and what the lab has added to it.
     arrived: Vec<u8>,
     read: Vec<u8>,
     /// Two segments hold different bytes for one number.
@@ -158,7 +169,8 @@ impl Connection<'_> {
             let acceptable = segment.flags.contains(Flags::ACK) || self.takes_data_of(segment);
             !segment.is_injected() || (segment.is_intact() && acceptable)
         };
-        let arrived = Wire::reassemble(sent(), arrives).bytes;
+        let arrived = self.arrived.iter().filter(|segment| segment.from == from);
+        let arrived = Wire::reassemble(arrived, arrives).bytes;
         Direction {
             from,
             to,
@@ -200,7 +212,7 @@ impl Direction {
         }
         if read > arrived || !self.only_read_len && self.read[..] != self.arrived[..read] {
             wrong.push(format!(
-                "the {to} read {read} bytes, but others came on the wire ({arrived} bytes){}",
+                "the {to} read {read} bytes, but others arrived ({arrived} bytes){}",
                 first_difference(&self.arrived, &self.read)
             ));
         }
@@ -271,7 +283,8 @@ impl Wire {
 mod tests {
     use super::*;
     use crate::matcher::support::{Sketch, Tape, payload};
-    use crate::scenario::Want;
+    use crate::run::{Damage, Fate};
+    use crate::scenario::{Place, Want};
 
     const HANDSHAKE: [&str; 3] = ["C > S SYN seq 0", "S > C SYN ACK seq 0 ack 1", "C > S ACK seq 1 ack 1"];
 
@@ -412,5 +425,74 @@ mod tests {
         };
         assert_eq!(judged(r#"C > S PSH ACK seq 1 ack 1 "abcdef""#), Status::Ok);
         assert_eq!(judged(r#"C > S PSH ACK seq 1 ack 1 "abcde""#), Status::Failed);
+    }
+
+    /// The client's `abcdef` meets this on its way; the server reads.
+    fn read_after(fate: Fate, damage: Option<Damage>, again: &[&str], read: &str) -> Status {
+        let scenario = Sketch::default()
+            .act(Party::Client, Verb::Send(payload("abcdef")))
+            .act(Party::Server, Verb::Read(Want::Anything))
+            .scenario();
+        let mut tape = Tape::new()
+            .segments(&HANDSHAKE)
+            .start(0)
+            .end(0, ActionResult::sent("abcdef".into()))
+            .segment(r#"C > S PSH ACK seq 1 ack 1 "abcdef""#);
+        tape.recording.entries.push(Entry::Fault {
+            step: 0,
+            at: 0,
+            segment: 3,
+            fate,
+            damage,
+        });
+        let tape = tape
+            .segments(again)
+            .start(1)
+            .end(1, ActionResult::received(read.into()));
+        check(&scenario, &tape.recording).status
+    }
+
+    #[test]
+    fn an_altered_byte_is_read_altered_and_no_other_byte_is() {
+        let third = Some(Damage {
+            place: Place::Payload(2),
+            mask: 1,
+        });
+        let read = |read: &str| read_after(Fate::Altered, third, &[], read);
+        assert_eq!(read("abbdef"), Status::Ok);
+        assert_eq!(read("abb"), Status::Ok);
+        assert_eq!(read("abcdef"), Status::Failed, "what was sent has not arrived");
+        assert_eq!(read("abadef"), Status::Failed, "another bit");
+        assert_eq!(read("abbeef"), Status::Failed, "another byte too");
+    }
+
+    #[test]
+    fn what_was_lost_or_noticed_cannot_be_read_before_it_comes_again() {
+        let again = r#"C > S PSH ACK seq 1 ack 1 "abcdef""#;
+        for fate in [Fate::Dropped, Fate::Corrupted] {
+            assert_eq!(read_after(fate, None, &[], "abcdef"), Status::Failed, "{fate:?}");
+            assert_eq!(read_after(fate, None, &[again], "abcdef"), Status::Ok, "{fate:?}");
+        }
+        assert_eq!(read_after(Fate::Marked, None, &[], "abcdef"), Status::Ok);
+    }
+
+    #[test]
+    fn of_a_byte_that_comes_twice_the_first_one_counts() {
+        let third = Some(Damage {
+            place: Place::Payload(2),
+            mask: 1,
+        });
+        let again = r#"C > S PSH ACK seq 1 ack 1 "abcdef""#;
+        assert_eq!(read_after(Fate::Altered, third, &[again], "abbdef"), Status::Ok);
+        assert_eq!(read_after(Fate::Altered, third, &[again], "abcdef"), Status::Failed);
+    }
+
+    #[test]
+    fn an_altered_number_moves_the_bytes() {
+        let seq = Some(Damage {
+            place: Place::Header(7),
+            mask: 1,
+        });
+        assert_eq!(read_after(Fate::Altered, seq, &[], "abcdef"), Status::Failed);
     }
 }

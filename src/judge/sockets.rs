@@ -29,6 +29,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         .any(|step| matches!(step.action.verb, Verb::Set(SocketOption::TcpDeferAccept, _)));
     let segments: Vec<Segment> = recording.segments().cloned().collect();
     let fates = Fates::of(recording);
+    let arrived: Vec<Segment> = (0..)
+        .zip(&segments)
+        .map(|(index, segment)| fates.altered(index).unwrap_or(segment).clone())
+        .collect();
     let copies: Vec<usize> = (0..segments.len())
         .filter(|index| fates.get(*index) == Some(Fate::Copied))
         .collect();
@@ -40,7 +44,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
     }
     let wrong: Vec<String> = reports
         .iter()
-        .flat_map(|report| contradictions(report, &segments, &copies, &refused, defers))
+        .flat_map(|report| contradictions(report, (&segments, &arrived), &copies, &refused, defers))
         .collect();
     let detail = match reports.len() {
         1 => "1 report of the kernel agrees with the capture".to_owned(),
@@ -80,9 +84,10 @@ fn refused(scenario: &Scenario, recording: &Recording) -> Vec<usize> {
     refused
 }
 
+/// The segments come as they were sent, and as they arrived.
 fn contradictions(
     report: &SocketReport,
-    segments: &[Segment],
+    (segments, arrived): (&[Segment], &[Segment]),
     copies: &[usize],
     refused: &[usize],
     defers: bool,
@@ -97,7 +102,7 @@ fn contradictions(
     let received = received.filter(|(index, _)| !refused.contains(index));
     let (sent, received) = (
         sent.map(|(_, sent)| sent).collect(),
-        received.map(|(_, received)| received).collect(),
+        received.map(|(index, _)| &arrived[index]).collect(),
     );
     let seen = Seen::of(sent, received, defers);
     let compare = [
@@ -261,7 +266,7 @@ mod tests {
 
     fn agrees(lines: &[&str], party: Party, measured: Measured) -> bool {
         let segments: Vec<Segment> = lines.iter().map(|line| segment(line)).collect();
-        contradictions(&report(party, measured), &segments, &[], &[], false).is_empty()
+        contradictions(&report(party, measured), (&segments, &segments), &[], &[], false).is_empty()
     }
 
     const SYN: &str = "C > S SYN seq 0";
@@ -332,7 +337,7 @@ mod tests {
         let segments: Vec<Segment> = [SYN, SYN, SYN_ACK, ACK].into_iter().map(segment).collect();
         for (segs_in, refused, agrees) in [(2, [0].as_slice(), true), (3, &[0], false), (3, &[], true)] {
             let report = report(Party::Server, (State::Established, segs_in, 0, 0, 0, 0, 0));
-            let wrong = contradictions(&report, &segments, &[], refused, false);
+            let wrong = contradictions(&report, (&segments, &segments), &[], refused, false);
             assert_eq!(wrong.is_empty(), agrees, "{segs_in} in, refused {refused:?}: {wrong:?}");
         }
     }

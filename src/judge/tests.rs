@@ -594,6 +594,7 @@ fn a_recording_that_tells_of_more_lost_segments_than_there_are_does_not_pass() {
         at: 0,
         segment,
         fate: Fate::Dropped,
+        damage: None,
     });
     run.recording.entries.extend(lost);
     run.counters().in_segs = 0;

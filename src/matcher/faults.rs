@@ -125,7 +125,7 @@ impl Faults {
         for armed in self
             .armed
             .iter_mut()
-            .filter(|armed| armed.left > 0 && hits(&armed.aim, segment, wire))
+            .filter(|armed| armed.left > 0 && armed.how.can_strike(segment) && hits(&armed.aim, segment, wire))
         {
             if armed.before > 0 {
                 armed.before -= 1;

@@ -10,7 +10,8 @@ use crate::tcp::{Nanos, TcpOption};
 /// A field in which a segment is not as its line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The field: `direction`, `flags`, `seq`, `ack`, `len`, `payload`, `win`, `urg`, `options` or `time`.
+    /// The field: `direction`, `flags`, `seq`, `ack`, `len`, `payload`, `win`, `urg`, `dscp`, `ecn`,
+    /// `ttl`, `options` or `time`.
     pub field: &'static str,
     /// What the scenario says.
     pub expected: String,
@@ -64,6 +65,9 @@ pub(super) fn differences<'a>(
     .chain(once_with(move || payload(pattern.payload.as_ref()?, seen)))
     .chain(once_with(move || differs("win", pattern.window, segment.window)))
     .chain(once_with(move || differs("urg", pattern.urgent, segment.urgent)))
+    .chain(once_with(move || differs("dscp", pattern.dscp, segment.ip.dscp)))
+    .chain(once_with(move || differs("ecn", pattern.ecn, segment.ip.ecn)))
+    .chain(once_with(move || differs("ttl", pattern.ttl, segment.ip.ttl)))
     .chain(once_with(move || options(pattern.options.as_ref()?, seen)))
     .chain(once_with(move || time(pattern.timing.as_ref()?, seen, action)))
     .flatten()

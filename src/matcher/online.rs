@@ -73,14 +73,12 @@ impl Matcher {
                 .front()
                 .copied()
                 .filter(|leaf| match &self.program.leaves[*leaf].takes {
-                    Takes::Injected {
-                        segment: pattern,
-                        bad_checksum,
-                        origin,
-                    } => {
+                    Takes::Injected { injection, origin } => {
                         segment.origin == *origin
-                            && (segment.checksum == Checksum::Wrong) == *bad_checksum
-                            && fields::fits(pattern, &seen, None)
+                            && (segment.checksum == Checksum::Wrong) == injection.bad_checksum
+                            && segment.offset == injection.offset
+                            && segment.ip.options == injection.ip_options
+                            && fields::fits(&injection.segment, &seen, None)
                     }
                     _ => false,
                 });

@@ -54,11 +54,15 @@ fn check_done(verb: &Verb, received: &[u8], sent: &[u8], value: Option<&str>) ->
             )),
         },
         Verb::Echo { bytes: Some(count) } => right_length(*count, received),
-        Verb::Send(payload) | Verb::Write(payload) if payload.bytes[..] != *sent => Err(format!(
-            "must write {} bytes, but wrote {}",
-            payload.bytes.len(),
-            sent.len()
-        )),
+        Verb::Send(payload) | Verb::Write(payload) | Verb::SendMore(payload) | Verb::WriteMore(payload)
+            if payload.bytes[..] != *sent =>
+        {
+            Err(format!(
+                "must write {} bytes, but wrote {}",
+                payload.bytes.len(),
+                sent.len()
+            ))
+        }
         Verb::Get(_, expected) => right_value(&expected.to_string(), value),
         Verb::State(expected) => right_value(expected.name(), value),
         _ => Ok(()),

@@ -1,6 +1,6 @@
 //! A scenario's expectations as the automaton reads them: a tree for each step, its leaves numbered through.
 
-use crate::scenario::{Expect, Scenario, SegmentPattern, Span, Verb};
+use crate::scenario::{Expect, Injection, Scenario, SegmentPattern, Span, Verb};
 use crate::tcp::{Origin, Party};
 
 #[derive(Debug, Clone, Default)]
@@ -28,8 +28,7 @@ pub(super) enum Takes {
     Anything,
     /// The segment that a `peer send` line sends; it stands in no step's nodes.
     Injected {
-        segment: SegmentPattern,
-        bad_checksum: bool,
+        injection: Injection,
         origin: Origin,
     },
 }
@@ -59,8 +58,10 @@ impl Program {
                         step: number,
                         span: step.action.span.clone(),
                         takes: Takes::Injected {
-                            segment: injection.complete(),
-                            bad_checksum: injection.bad_checksum,
+                            injection: Injection {
+                                segment: injection.complete(),
+                                ..injection.clone()
+                            },
                             origin: match scenario.settings.peer {
                                 Some(fake) if fake == injection.segment.from => Origin::FakeEnd,
                                 _ => Origin::Spoofed,

@@ -160,6 +160,9 @@ pub(crate) fn pattern(text: &str) -> SegmentPattern {
         payload: quoted.map(payload),
         window: None,
         urgent: None,
+        dscp: None,
+        ecn: None,
+        ttl: None,
         options: None,
         timing: None,
     };
@@ -225,6 +228,8 @@ pub(crate) fn segment(text: &str) -> Segment {
         payload,
         checksum: Checksum::Offloaded,
         origin: crate::tcp::Origin::Kernel,
+        ip: crate::tcp::IpFields::default(),
+        offset: None,
     }
 }
 

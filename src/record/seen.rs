@@ -2,7 +2,7 @@
 
 use crate::run::{ActionResult, Entry, Recording};
 use crate::scenario::{Count, OptionPattern, OptionsPattern, Payload, Scenario, SegmentPattern};
-use crate::tcp::{Conversation, Flags, Segment, TcpOption};
+use crate::tcp::{Conversation, Flags, IpFields, Segment, TcpOption};
 
 /// Longer payloads are told by their length: the applications' calls say what is in them.
 const SHOWN: u32 = 64;
@@ -61,6 +61,7 @@ impl Session {
 fn pattern(segment: &Segment, conversation: &mut Conversation) -> SegmentPattern {
     let relative = conversation.relate(segment);
     let whole = segment.payload.len() == segment.len as usize;
+    let ordinary = IpFields::default();
     let reset = segment.flags.contains(Flags::RST);
     SegmentPattern {
         span: 0..0,
@@ -75,6 +76,9 @@ fn pattern(segment: &Segment, conversation: &mut Conversation) -> SegmentPattern
             bytes: segment.payload.as_slice().into(),
         }),
         window: (segment.window == 0 && !reset).then_some(0),
+        dscp: (segment.ip.dscp != ordinary.dscp).then_some(segment.ip.dscp),
+        ecn: (segment.ip.ecn != ordinary.ecn).then_some(segment.ip.ecn),
+        ttl: (segment.ip.ttl != ordinary.ttl).then_some(segment.ip.ttl),
         urgent: segment.flags.contains(Flags::URG).then_some(segment.urgent),
         options: options(segment, conversation),
         timing: None,

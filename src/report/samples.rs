@@ -311,6 +311,8 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
             payload: payload.as_bytes().to_vec(),
             checksum: Checksum::Offloaded,
             origin: crate::tcp::Origin::Kernel,
+            ip: crate::tcp::IpFields::default(),
+            offset: None,
         })
     };
     let started = |step, at| Entry::ActionStarted { step, at };

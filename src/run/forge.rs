@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::capture::TcpFrame;
 use crate::scenario::{Injection, OptionPattern, Settings};
-use crate::tcp::{Checksum, Conversation, Flags, Origin, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Checksum, Conversation, Flags, IpFields, Origin, Party, Segment, Seq, TcpOption};
 
 /// Follows the conversation.
 pub(super) struct Forge {
@@ -45,6 +45,7 @@ impl Forge {
         let flags = line.flags.unwrap_or_default();
         let payload = line.payload.unwrap_or_default().bytes.to_vec();
         let options = line.options.iter().flat_map(|options| &options.items);
+        let ordinary = IpFields::default();
         let frame = TcpFrame {
             source,
             destination,
@@ -61,6 +62,13 @@ impl Forge {
             } else {
                 Checksum::Correct
             },
+            ip: IpFields {
+                dscp: line.dscp.unwrap_or(ordinary.dscp),
+                ecn: line.ecn.unwrap_or(ordinary.ecn),
+                ttl: line.ttl.unwrap_or(ordinary.ttl),
+                options: injection.ip_options.clone(),
+            },
+            offset: injection.offset,
         };
         let origin = if self.fake == Some(line.from) {
             Origin::FakeEnd

@@ -34,7 +34,7 @@ pub use crate::endpoint::ActionResult;
 use crate::scenario::{Expect, Scenario, Settings, Verb};
 use crate::tcp::Party;
 pub use calls::{Calls, calls_in_the_end, ends_connection};
-pub use fate::{Fate, Fates, Way};
+pub use fate::{Damage, Fate, Fates, Way};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Fate;
+use super::{Damage, Fate};
 pub use crate::bench::Counters;
 pub use crate::capture::CaptureStats;
 use crate::endpoint::ActionResult;
@@ -117,6 +117,9 @@ pub enum Entry {
         segment: usize,
         /// What became of it.
         fate: Fate,
+        /// Which bit has changed, of one that was corrupted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        damage: Option<Damage>,
     },
     /// The step's segments have been seen and everything in flight was delivered: what the kernel reports now.
     Settled {

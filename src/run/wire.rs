@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use super::clock::Clock;
-use super::fate::Fate;
+use super::fate::{Damage, Fate};
 use super::log::Log;
 use super::{Entry, RunError};
 use crate::bench::{self, Queue, Waiting};
@@ -95,7 +95,7 @@ impl Wire {
         let Some((step, strike)) = self.faults.decide(&segment) else {
             return self.queue.accept(&packet).map_err(queue_failed);
         };
-        self.log(step, index, Fate::of(strike), log);
+        self.log(step, index, Fate::of(strike), Damage::of(strike, &segment), log);
         match strike {
             Strike::Copy => self.queue.accept(&packet),
             Strike::Fault(How::Drop) => {
@@ -112,10 +112,13 @@ impl Wire {
             }
             // The copy is under way before the answer to the original is.
             Strike::Fault(How::Duplicate) => self.queue.copy(&packet).and_then(|()| self.queue.accept(&packet)),
-            Strike::Fault(How::Corrupt { byte }) => {
-                self.lost.push(index);
-                self.queue.corrupt(&packet, byte as usize)
+            Strike::Fault(How::Corrupt { place, unnoticed }) => {
+                if !unnoticed {
+                    self.lost.push(index);
+                }
+                self.queue.corrupt(&packet, place, unnoticed)
             }
+            Strike::Fault(How::Mark) => self.queue.mark(&packet),
         }
         .map_err(queue_failed)
     }
@@ -183,16 +186,17 @@ impl Wire {
     }
 
     fn release(&mut self, step: usize, parked: &Parked, log: &mut Log<'_>) -> Result<(), RunError> {
-        self.log(step, parked.segment, Fate::Released, log);
+        self.log(step, parked.segment, Fate::Released, None, log);
         self.queue.accept(&parked.packet).map_err(queue_failed)
     }
 
-    fn log(&self, step: usize, segment: usize, fate: Fate, log: &mut Log<'_>) {
+    fn log(&self, step: usize, segment: usize, fate: Fate, damage: Option<Damage>, log: &mut Log<'_>) {
         log.add(Entry::Fault {
             step,
             at: self.clock.now(),
             segment,
             fate,
+            damage,
         });
     }
 }

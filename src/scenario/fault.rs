@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Payload, SegmentPattern};
-use crate::tcp::Party;
+use crate::tcp::{Party, Segment};
 
 /// One line of the wire: `wire drop 2 of S > C data`.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,12 +53,62 @@ pub enum How {
     Delay(Duration),
     /// It arrives twice: its copy follows it at once.
     Duplicate,
-    /// One bit changes on the way, and the checksum does not: of this byte of the payload, from 0; without a payload, of
-    /// the header.
+    /// The lowest bit of one byte changes on the way.
     Corrupt {
-        /// The byte.
-        byte: u32,
+        /// Which byte.
+        place: Place,
+        /// `unnoticed`: the checksum changes with it, so that the receiver cannot tell.
+        unnoticed: bool,
     },
+    /// `mark`: a router that is congested sets the ECN codepoint CE (RFC 3168, section 5).
+    Mark,
+}
+
+impl How {
+    /// Whether it can happen to this segment. A router marks only what is ECN-capable; a byte that a segment does not have
+    /// cannot be damaged.
+    pub fn can_strike(self, segment: &Segment) -> bool {
+        match self {
+            How::Corrupt { place, .. } => place.within(segment).is_some(),
+            How::Mark => segment.ip.ecn.can_be_marked(),
+            How::Drop | How::Hold | How::Delay(_) | How::Duplicate => true,
+        }
+    }
+}
+
+/// A byte of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// `byte N`: of the payload, from 0; without a payload, the last byte of the urgent pointer, which means nothing without
+    /// URG.
+    Payload(u32),
+    /// `header byte N`: of the TCP header, from 0.
+    Header(u32),
+}
+
+impl Place {
+    /// The last byte of the urgent pointer.
+    const URGENT: Place = Place::Header(19);
+
+    /// The byte that is meant in this segment; `None` if it has no such byte.
+    pub fn within(self, segment: &Segment) -> Option<Place> {
+        if segment.offset.is_some() {
+            // Nobody can tell where its payload begins.
+            return None;
+        }
+        let options: usize = segment.options.iter().map(|option| option.encode().len()).sum();
+        self.among(20 + options.next_multiple_of(4), segment.payload.len())
+    }
+
+    /// The byte that is meant where header and payload have so many bytes.
+    pub fn among(self, header: usize, payload: usize) -> Option<Place> {
+        match self {
+            Place::Payload(_) if payload == 0 => Some(Place::URGENT),
+            Place::Payload(byte) => ((byte as usize) < payload).then_some(self),
+            Place::Header(byte) => ((byte as usize) < header).then_some(self),
+        }
+    }
 }
 
 /// Which segments of those that match, counted from the line on; retransmissions are segments too.
@@ -133,6 +185,7 @@ impl How {
             How::Delay(_) => "delay",
             How::Duplicate => "duplicate",
             How::Corrupt { .. } => "corrupt",
+            How::Mark => "mark",
         }
     }
 }

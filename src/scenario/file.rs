@@ -151,6 +151,7 @@ impl Reader<'_> {
         // What stands for a line that could not be read is an action of the client, which nobody wrote.
         if let Some(timeline) = timeline.as_ref().filter(|timeline| timeline.is_whole) {
             self.fake_end(&settings, &timeline.phases);
+            self.ip_options(&settings, &timeline.phases);
         }
         let Timeline {
             phases, written_out, ..
@@ -169,6 +170,19 @@ impl Reader<'_> {
             phases,
             written_out,
         })
+    }
+
+    /// An IPv6 header has no options.
+    fn ip_options(&mut self, settings: &Settings, phases: &[super::Phase]) {
+        let actions = phases.iter().flat_map(|phase| &phase.steps).map(|step| &step.action);
+        let with_options =
+            actions.filter(|action| matches!(&action.verb, Verb::Peer(injection) if !injection.ip_options.is_empty()));
+        for action in with_options.filter(|_| settings.family == super::Family::Ipv6) {
+            let message = "expected no `ip-options` over IPv6";
+            let diagnostic = Diagnostic::new(action.span.clone(), message, "its header has none");
+            self.diagnostics
+                .push(diagnostic.help("delete them, or `bench.family = \"ipv6\"`"));
+        }
     }
 
     /// An end that is played by hand has no socket that could act.

@@ -19,7 +19,7 @@ mod timeline;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use fault::{Aim, Fault, How, Which};
+pub use fault::{Aim, Fault, How, Place, Which};
 pub use file::parse;
 pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};

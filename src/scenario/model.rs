@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Fault;
-use crate::tcp::{Flags, Party, State};
+use crate::tcp::{Ecn, Flags, IpFields, Party, State};
 
 /// Bytes of the scenario file: where something was written.
 pub type Span = Range<usize>;
@@ -237,6 +237,10 @@ pub enum Verb {
     Send(Payload),
     /// `write PAYLOAD`: one write call, which must take all of it.
     Write(Payload),
+    /// `send PAYLOAD more`: as `Send`, with MSG_MORE: more will follow soon (send(2)).
+    SendMore(Payload),
+    /// `write PAYLOAD more`: as `Write`, with MSG_MORE.
+    WriteMore(Payload),
     /// `recv PAYLOAD|N|eof`: read until that much has arrived; what arrives must be this.
     Recv(Want),
     /// `read [PAYLOAD|N|eof]`: one read call, which must return this.
@@ -283,9 +287,28 @@ pub struct Injection {
     pub segment: SegmentPattern,
     /// `bad checksum`: the checksum is wrong.
     pub bad_checksum: bool,
+    /// `offset N`: the data offset, which cannot be right: the receiver must ignore the segment.
+    pub offset: Option<u8>,
+    /// `ip-options hex 01010100`: the options of its IPv4 header.
+    pub ip_options: Vec<u8>,
 }
 
 impl Verb {
+    /// What `send` and `write` write.
+    pub fn written(&self) -> Option<&Payload> {
+        match self {
+            Verb::Send(payload) | Verb::Write(payload) | Verb::SendMore(payload) | Verb::WriteMore(payload) => {
+                Some(payload)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it tells the kernel that more will follow soon (MSG_MORE).
+    pub fn announces_more(&self) -> bool {
+        matches!(self, Verb::SendMore(_) | Verb::WriteMore(_))
+    }
+
     /// The word that the action line begins with, after the actor.
     pub fn name(&self) -> &'static str {
         match self {
@@ -293,8 +316,8 @@ impl Verb {
             Verb::Connect { .. } | Verb::ConnectTo(_) => "connect",
             Verb::Bind(_) => "bind",
             Verb::Accept => "accept",
-            Verb::Send(_) => "send",
-            Verb::Write(_) => "write",
+            Verb::Send(_) | Verb::SendMore(_) => "send",
+            Verb::Write(_) | Verb::WriteMore(_) => "write",
             Verb::Recv(_) => "recv",
             Verb::Read(_) => "read",
             Verb::Echo { .. } | Verb::EchoStrlen { .. } => "echo",
@@ -324,6 +347,10 @@ impl Injection {
         segment.seq.get_or_insert(0);
         segment.window.get_or_insert(Injection::WINDOW);
         segment.urgent.get_or_insert(0);
+        let ordinary = IpFields::default();
+        segment.dscp.get_or_insert(ordinary.dscp);
+        segment.ecn.get_or_insert(ordinary.ecn);
+        segment.ttl.get_or_insert(ordinary.ttl);
         let options = segment.options.get_or_insert_with(|| OptionsPattern {
             items: Vec::new(),
             open: false,
@@ -389,7 +416,10 @@ pub enum Outcome {
 
 /// The socket options that a scenario can set and read. All are integers; switches are 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the kernel's own: tcp(7), socket(7)")]
+#[expect(
+    missing_docs,
+    reason = "the names are the kernel's own: tcp(7), socket(7), ip(7), ipv6(7)"
+)]
 pub enum SocketOption {
     TcpNodelay,
     TcpCork,
@@ -407,11 +437,15 @@ pub enum SocketOption {
     SoSndbuf,
     SoRcvbuf,
     SoError,
+    IpTos,
+    IpTtl,
+    Ipv6Tclass,
+    Ipv6UnicastHops,
 }
 
 impl SocketOption {
     /// All of them with the kernel's spelling, such as `TCP_NODELAY`.
-    pub const NAMES: [(&'static str, SocketOption); 16] = [
+    pub const NAMES: [(&'static str, SocketOption); 20] = [
         ("TCP_NODELAY", SocketOption::TcpNodelay),
         ("TCP_CORK", SocketOption::TcpCork),
         ("TCP_QUICKACK", SocketOption::TcpQuickack),
@@ -428,6 +462,10 @@ impl SocketOption {
         ("SO_SNDBUF", SocketOption::SoSndbuf),
         ("SO_RCVBUF", SocketOption::SoRcvbuf),
         ("SO_ERROR", SocketOption::SoError),
+        ("IP_TOS", SocketOption::IpTos),
+        ("IP_TTL", SocketOption::IpTtl),
+        ("IPV6_TCLASS", SocketOption::Ipv6Tclass),
+        ("IPV6_UNICAST_HOPS", SocketOption::Ipv6UnicastHops),
     ];
 }
 
@@ -514,6 +552,12 @@ pub struct SegmentPattern {
     pub window: Option<u16>,
     /// The urgent pointer.
     pub urgent: Option<u16>,
+    /// The Differentiated Services code point of the IP header, 0 to 63.
+    pub dscp: Option<u8>,
+    /// The ECN codepoint of the IP header.
+    pub ecn: Option<Ecn>,
+    /// The TTL of the IP header, or the hop limit.
+    pub ttl: Option<u8>,
     /// The options.
     pub options: Option<OptionsPattern>,
     /// When it must come.

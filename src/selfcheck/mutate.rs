@@ -1,8 +1,9 @@
 //! Mutants of a recording.
 
 use crate::endpoint::ActionResult;
-use crate::run::{Ending, Entry, Fate, Recording, SocketReport};
-use crate::tcp::{Checksum, Flags, Origin, Segment, State, TcpOption};
+use crate::run::{Damage, Ending, Entry, Fate, Recording, SocketReport};
+use crate::scenario::Place;
+use crate::tcp::{Checksum, Ecn, Flags, Origin, Segment, State, TcpOption};
 
 /// A recording that differs from the original in one place.
 #[derive(Debug, Clone)]
@@ -95,12 +96,40 @@ impl Mutants<'_> {
         self.add("fault left out", name.clone(), |recording| {
             drop(recording.entries.remove(place));
         });
-        for other in [Fate::Dropped, Fate::Held].into_iter().filter(|other| *other != fate) {
+        for other in Fate::ALL.into_iter().filter(|other| *other != fate) {
             self.add("fault", name.clone(), |recording| {
                 if let Entry::Fault { fate, .. } = &mut recording.entries[place] {
                     *fate = other;
                 }
             });
+        }
+        if let Entry::Fault {
+            damage: Some(damage), ..
+        } = &self.original.entries[place]
+        {
+            let byte = |step: i32| match damage.place {
+                Place::Payload(byte) => Place::Payload(byte.wrapping_add_signed(step)),
+                Place::Header(byte) => Place::Header(byte.wrapping_add_signed(step)),
+            };
+            let others = [
+                Damage { mask: 2, ..*damage },
+                Damage { mask: 0, ..*damage },
+                Damage {
+                    place: byte(1),
+                    ..*damage
+                },
+                Damage {
+                    place: byte(-1),
+                    ..*damage
+                },
+            ];
+            for other in others.map(Some).into_iter().chain([None]) {
+                self.add("damage", format!("{name}: {damage:?} becomes {other:?}"), |recording| {
+                    if let Entry::Fault { damage, .. } = &mut recording.entries[place] {
+                        *damage = other;
+                    }
+                });
+            }
         }
         self.add("segment of a fault", name.clone(), |recording| {
             if let Entry::Fault { segment, .. } = &mut recording.entries[place] {
@@ -170,6 +199,22 @@ impl Mutants<'_> {
         self.alter("window", place, number, |segment| segment.window ^= 1);
         self.alter(urgent, place, number, |segment| segment.urgent ^= 1);
         self.alter("checksum", place, number, |segment| segment.checksum = Checksum::Wrong);
+        self.alter("DSCP", place, number, |segment| segment.ip.dscp ^= 1);
+        for ecn in Ecn::ALL.into_iter().filter(|ecn| *ecn != segment.ip.ecn) {
+            self.alter("ECN codepoint", place, number, |segment| segment.ip.ecn = ecn);
+        }
+        self.alter("TTL", place, number, |segment| segment.ip.ttl ^= 1);
+        self.alter("IP options", place, number, |segment| {
+            segment.ip.options.extend([1, 1, 1, 0]);
+        });
+        if !segment.ip.options.is_empty() {
+            self.alter("IP options", place, number, |segment| segment.ip.options.clear());
+        }
+        for offset in [None, Some(0), Some(4)] {
+            if offset != segment.offset {
+                self.alter("data offset", place, number, |segment| segment.offset = offset);
+            }
+        }
         let len = segment.payload.len();
         for byte in (0..len).step_by(len.div_ceil(PLACES).max(1)) {
             self.alter("payload", place, number, |segment| segment.payload[byte] ^= 1);

@@ -73,10 +73,9 @@ fn failed(action: &Action, call: &str, errno: i32, received: &[u8], sent: &[u8])
 fn done(action: &Action, received: Option<&[u8]>, sent: Option<&[u8]>, value: Option<&str>) -> Option<String> {
     let (wanted, given, known) = match &action.verb {
         Verb::Recv(Want::Payload(payload)) | Verb::Read(Want::Payload(payload)) => (Some(&payload.bytes), None, None),
-        Verb::Send(payload) | Verb::Write(payload) => (None, Some(&payload.bytes), None),
         Verb::Get(_, number) => (None, None, Some(number.to_string())),
         Verb::State(state) => (None, None, Some(state.name().to_owned())),
-        _ => (None, None, None),
+        verb => (None, verb.written().map(|payload| &payload.bytes), None),
     };
     let received = received.filter(|bytes| wanted.is_none_or(|wanted| **wanted != **bytes));
     let sent = sent.filter(|bytes| given.is_none_or(|given| **given != **bytes));

@@ -365,6 +365,8 @@ fn notes(segment: &Segment, fate: Option<Fate>) -> String {
     if segment.is_injected() {
         notes.push("made by hand".to_owned());
     }
+    notes.extend(segment.ip.out_of_the_ordinary());
+    notes.extend(segment.offset.map(|offset| format!("offset {offset}")));
     // On loopback a sum that was left to the hardware and a full one are both right; which one it is says nothing.
     if segment.checksum == Checksum::Wrong {
         notes.push("checksum wrong".to_owned());

@@ -10,17 +10,6 @@ use crate::tcp::{Party, State};
 /// The width of the columns of a state.
 const STATE: usize = 12;
 
-/// All fates, to find one by its word.
-const FATES: [Fate; 7] = [
-    Fate::Dropped,
-    Fate::Held,
-    Fate::Delayed,
-    Fate::Released,
-    Fate::Duplicated,
-    Fate::Copied,
-    Fate::Corrupted,
-];
-
 impl Transcript {
     /// Reads the text that a transcript prints; `None` for any other text.
     pub fn parse(text: &str) -> Option<Transcript> {
@@ -114,7 +103,7 @@ impl Reader {
         };
         let before = before.trim_end();
         let notes = before.rsplit("  ").next().unwrap_or_default();
-        let fate = FATES
+        let fate = Fate::ALL
             .into_iter()
             .find(|fate| notes.split(", ").any(|note| note == fate.name()));
         let (payload, notes) = match fate {

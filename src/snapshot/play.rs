@@ -153,6 +153,8 @@ pub fn segment(from: Party, flags: Flags, seq: u32, ack: u32, payload: &[u8]) ->
         payload: payload.to_vec(),
         checksum: Checksum::Offloaded,
         origin: crate::tcp::Origin::Kernel,
+        ip: crate::tcp::IpFields::default(),
+        offset: None,
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::payload::short_digest;
 use crate::scenario::Expect;
-use crate::tcp::{Flags, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Flags, IpFields, Party, Segment, Seq, TcpOption};
 
 /// One stream of the step in progress.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Stream {
     next: Seq,
     acknowledged: Option<Seq>,
     options: String,
+    /// What the IP headers of its segments say.
+    ip: IpFields,
     count: u64,
     /// The sizes of all segments but the last one: smallest and largest.
     sizes: Option<(u32, u32)>,
@@ -60,6 +62,7 @@ impl Stream {
             next: Seq::default(),
             acknowledged: None,
             options: String::new(),
+            ip: IpFields::default(),
             count: 0,
             sizes: None,
             last: 0,
@@ -103,7 +106,7 @@ impl Stream {
             && segment.len > 0
             && segment.flags.difference(Flags::PSH) == Flags::ACK
             && self.bytes + u64::from(segment.len) <= self.goal
-            && (self.count == 0 || (segment.seq == self.next && options == self.options))
+            && (self.count == 0 || (segment.seq == self.next && options == self.options && segment.ip == self.ip))
     }
 
     fn is_acknowledgment(&self, segment: &Segment) -> bool {
@@ -112,6 +115,7 @@ impl Stream {
             && segment.to == self.from
             && segment.len == 0
             && segment.flags == Flags::ACK
+            && segment.ip == IpFields::default()
             && segment
                 .options
                 .iter()
@@ -122,6 +126,7 @@ impl Stream {
         if self.count == 0 {
             self.start = seq;
             self.options = options.to_owned();
+            self.ip = segment.ip.clone();
         } else {
             let (min, max) = self.sizes.unwrap_or((self.last, self.last));
             self.sizes = Some((min.min(self.last), max.max(self.last)));
@@ -150,6 +155,9 @@ impl Stream {
                 .acknowledged
                 .map_or(self.bytes, |upto| u64::from(self.next.since(upto)));
             text.push_str(&format!(", {missing} bytes unacknowledged"));
+        }
+        for part in self.ip.out_of_the_ordinary() {
+            text.push_str(&format!(", {part}"));
         }
         if !self.options.is_empty() {
             text.push_str(&format!(", {}", self.options));

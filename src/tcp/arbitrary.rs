@@ -73,6 +73,8 @@ fn segment(numbers: BoxedStrategy<u32>, flags: BoxedStrategy<u16>) -> impl Strat
                 payload,
                 checksum: Checksum::Offloaded,
                 origin: crate::tcp::Origin::Kernel,
+                ip: crate::tcp::IpFields::default(),
+                offset: None,
             },
         )
 }

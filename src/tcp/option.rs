@@ -76,6 +76,30 @@ impl TcpOption {
         options
     }
 
+    /// The option's bytes as they stand in the header.
+    pub fn encode(&self) -> Vec<u8> {
+        let of_kind = |kind: u8, data: &[u8]| {
+            let length = u8::try_from(data.len() + 2).unwrap_or(u8::MAX);
+            [&[kind, length], data].concat()
+        };
+        let pair = |left: Seq, right: Seq| [left.0.to_be_bytes(), right.0.to_be_bytes()].concat();
+        match self {
+            TcpOption::End => vec![0],
+            TcpOption::Nop => vec![1],
+            TcpOption::Mss(size) => of_kind(2, &size.to_be_bytes()),
+            TcpOption::WindowScale(shift) => of_kind(3, &[*shift]),
+            TcpOption::SackPermitted => of_kind(4, &[]),
+            TcpOption::Sack(blocks) => {
+                let edges: Vec<u8> = blocks.iter().flat_map(|(left, right)| pair(*left, *right)).collect();
+                of_kind(5, &edges)
+            }
+            TcpOption::Timestamps { value, echo } => of_kind(8, &pair(Seq(*value), Seq(*echo))),
+            TcpOption::FastOpen(cookie) => of_kind(34, cookie),
+            TcpOption::Unknown { kind, data } => of_kind(*kind, data),
+            TcpOption::Malformed(bytes) => bytes.clone(),
+        }
+    }
+
     fn of_kind(kind: u8, data: &[u8]) -> TcpOption {
         let number = |bytes: &[u8]| bytes.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
         match (kind, data) {

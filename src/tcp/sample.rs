@@ -75,5 +75,7 @@ fn segment(from: Party, flags: &str, seq: Seq, ack: Seq, payload: &[u8]) -> Segm
         payload: payload.to_vec(),
         checksum: Checksum::Offloaded,
         origin: crate::tcp::Origin::Kernel,
+        ip: crate::tcp::IpFields::default(),
+        offset: None,
     }
 }

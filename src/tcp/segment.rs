@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flags, Party, Seq, TcpOption};
+use super::{Flags, IpFields, Party, Seq, TcpOption};
 
 /// Nanoseconds since the run began (the moment in which the capture was active).
 pub type Nanos = u64;
@@ -68,6 +68,13 @@ pub struct Segment {
     /// Who made it, by the lab's own log of what it sent.
     #[serde(default)]
     pub origin: Origin,
+    /// What its IP header says.
+    #[serde(default)]
+    pub ip: IpFields,
+    /// The data offset as in the header, 32-bit words, where it cannot be right: less than the header's fixed part, or
+    /// beyond the end of the segment. Then all that follows the fixed part counts as payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u8>,
 }
 
 impl Segment {
@@ -84,9 +91,10 @@ impl Segment {
         self.origin != Origin::Kernel
     }
 
-    /// Whether its receiver takes notice of it: one that the lab made with a wrong checksum is dropped in silence (MUST-3).
+    /// Whether its receiver takes notice of it: one that the lab made with a wrong checksum (MUST-3), or with a data offset
+    /// that cannot be right, is dropped in silence.
     pub fn is_intact(&self) -> bool {
-        !(self.is_injected() && self.checksum == Checksum::Wrong)
+        !(self.is_injected() && (self.checksum == Checksum::Wrong || self.offset.is_some()))
     }
 
     /// The number after the last one that the segment occupies: what a receiver acknowledges.

@@ -38,6 +38,13 @@ pub fn is_slow(name: &str) -> bool {
     scenario.is_ok_and(|scenario| scenario.slow)
 }
 
+/// Whether its two ends speak IPv6.
+pub fn is_ipv6(name: &str) -> bool {
+    let folder = root().join("scenarios");
+    let scenario = tcplab::scenario::load(&folder.join(format!("{name}.toml")), &folder);
+    scenario.is_ok_and(|scenario| scenario.settings.family == tcplab::scenario::Family::Ipv6)
+}
+
 /// The names of all scenarios, in order.
 pub fn all_scenarios() -> Vec<String> {
     let folder = root().join("scenarios");

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcplab::scenario::{
-    Action, Aim, Count, Expect, Fault, Finding, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload,
+    Action, Aim, Count, Expect, Fault, Finding, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Place,
     Scenario, SegmentPattern, Span, Step, Timing, Verb, Want, Which,
 };
-use tcplab::tcp::{Flags, State};
+use tcplab::tcp::{Ecn, Flags, State};
 
 /// A changed scenario.
 pub struct Mutant {
@@ -135,6 +135,46 @@ fn of_action(action: &Action) -> Vec<(String, Action)> {
                 ..injection.clone()
             };
             verb(Verb::Peer(other), "checksum".to_owned());
+            let other = Injection {
+                offset: injection.offset.xor(Some(4)),
+                ..injection.clone()
+            };
+            verb(Verb::Peer(other), "data offset".to_owned());
+            let other = Injection {
+                ip_options: [&injection.ip_options[..], &[1, 1, 1, 0]].concat(),
+                ..injection.clone()
+            };
+            verb(Verb::Peer(other), "IP options".to_owned());
+            // What a segment to send does not name is ordinary.
+            let unnamed = [
+                (
+                    "dscp",
+                    SegmentPattern {
+                        dscp: Some(1),
+                        ..injection.segment.clone()
+                    },
+                    injection.segment.dscp.is_none(),
+                ),
+                (
+                    "ecn",
+                    SegmentPattern {
+                        ecn: Some(Ecn::Ce),
+                        ..injection.segment.clone()
+                    },
+                    injection.segment.ecn.is_none(),
+                ),
+                (
+                    "ttl",
+                    SegmentPattern {
+                        ttl: Some(1),
+                        ..injection.segment.clone()
+                    },
+                    injection.segment.ttl.is_none(),
+                ),
+            ];
+            for (name, segment, _) in unnamed.into_iter().filter(|(.., is_unnamed)| *is_unnamed) {
+                verb(with(segment), format!("{name} named"));
+            }
         }
         Verb::Wire(fault) => of_fault(fault)
             .into_iter()
@@ -144,7 +184,7 @@ fn of_action(action: &Action) -> Vec<(String, Action)> {
     mutants
 }
 
-/// Another fault, another number of segments, other segments. (Which byte is corrupted cannot be told from a recording.)
+/// Another fault, another byte, another number of segments, other segments.
 fn of_fault(fault: &Fault) -> Vec<(String, Fault)> {
     match fault {
         Fault::Strike { how, which, aim } => {
@@ -153,21 +193,30 @@ fn of_fault(fault: &Fault) -> Vec<(String, Fault)> {
                 which,
                 aim: aim.clone(),
             };
-            let hows = [
+            let corrupt = |place, unnoticed| How::Corrupt { place, unnoticed };
+            let mut hows = vec![
                 How::Drop,
                 How::Hold,
                 How::Duplicate,
+                How::Mark,
                 How::Delay(Duration::from_secs(86_400)),
+                corrupt(Place::Header(18), false),
+                corrupt(Place::Header(18), true),
             ];
+            if let How::Corrupt { place, unnoticed } = *how {
+                hows.push(corrupt(place, !unnoticed));
+                hows.push(corrupt(
+                    match place {
+                        Place::Payload(byte) => Place::Payload(byte + 1),
+                        Place::Header(byte) => Place::Header(byte - 1),
+                    },
+                    unnoticed,
+                ));
+            }
             let mut mutants: Vec<(String, Fault)> = hows
                 .into_iter()
                 .filter(|other| other != how)
-                .map(|other| {
-                    (
-                        format!("{} becomes {}", how.name(), other.name()),
-                        strike(other, *which, aim),
-                    )
-                })
+                .map(|other| (format!("{how:?} becomes {other:?}"), strike(other, *which, aim)))
                 .collect();
             let more = match which {
                 Which::Next(count) => Which::Next(count + 1),
@@ -394,6 +443,18 @@ fn of_pattern(pattern: &SegmentPattern) -> Vec<(String, SegmentPattern)> {
                 *field(mutant) = Some(number.wrapping_add(1))
             });
         }
+    }
+    if let Some(dscp) = pattern.dscp {
+        change("dscp".to_owned(), &|mutant| mutant.dscp = Some(dscp ^ 1));
+    }
+    if let Some(ttl) = pattern.ttl {
+        change("ttl".to_owned(), &|mutant| mutant.ttl = Some(ttl ^ 1));
+    }
+    for ecn in Ecn::ALL
+        .into_iter()
+        .filter(|ecn| pattern.ecn.is_some_and(|named| named != *ecn))
+    {
+        change(format!("ecn {ecn}"), &|mutant| mutant.ecn = Some(ecn));
     }
     if let Some(payload) = &pattern.payload {
         for (name, payload) in of_payload(payload) {

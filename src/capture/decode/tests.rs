@@ -71,6 +71,8 @@ fn a_syn_is_decoded_with_all_its_fields() {
             len: 0,
             payload: Vec::new(),
             checksum: Checksum::Offloaded,
+            ip: IpFields::default(),
+            offset: None,
         }
     );
 }

@@ -5,7 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use crate::run::{ActionResult, Calls, Entry, Fate, Fates, Recording, calls_in_the_end};
 use crate::scenario::{Scenario, Step};
 pub(super) use crate::tcp::slot;
-use crate::tcp::{Analysis, Conversation, Flags, Numbers, Party, Probe, Relative, Replay, Segment, Seq, State};
+use crate::tcp::{
+    Analysis, Conversation, Flags, IpFields, Numbers, Party, Probe, Relative, Replay, Segment, Seq, State,
+};
 
 /// One segment with what came before it.
 pub(super) struct Facts<'a> {
@@ -38,6 +40,8 @@ pub(super) struct Facts<'a> {
     pub(super) window: (u32, bool),
     /// The last segment that its sender had received.
     pub(super) heard: Option<Heard<'a>>,
+    /// Whether its IP header says something else than that of its sender's last segment.
+    pub(super) new_ip: bool,
     /// Bytes that have reached the sender and that its application has not read.
     pub(super) unread: u64,
 }
@@ -127,6 +131,8 @@ struct End<'a> {
     /// The highest acknowledgment that this end has sent, and how often it was repeated because of a gap.
     acknowledged: Option<Seq>,
     repeated: u32,
+    /// What the IP header of its last segment said.
+    ip: IpFields,
     heard: Option<Heard<'a>>,
     received: u64,
     read: u64,
@@ -219,9 +225,14 @@ impl<'a> Walk<'a> {
             },
             window: (role.window, role.resized),
             heard: sender.heard,
+            new_ip: segment.ip != sender.ip,
             unread: sender.received.saturating_sub(sender.read),
         };
-        self.note_sent(segment, relative, rst);
+        self.ends[from].ip = segment.ip.clone();
+        // What its receiver drops for its header's sake has been heard by nobody.
+        if segment.is_intact() {
+            self.note_sent(segment, relative, rst);
+        }
         if !rst && segment.flags.contains(Flags::ACK) {
             facts.acknowledges = self.note_acknowledgment(segment);
             let sender = &mut self.ends[from];
@@ -236,7 +247,7 @@ impl<'a> Walk<'a> {
             // One segment answers a probe.
             heard.probe = false;
         }
-        if !fate.is_some_and(Fate::keeps_away) {
+        if !fate.is_some_and(Fate::keeps_away) && segment.is_intact() {
             self.ends[to].heard = Some(Heard {
                 number: self.number,
                 segment,

@@ -4,6 +4,7 @@
 //! not show is not claimed; in particular nothing is said of segments that were not captured.
 
 mod facts;
+mod header;
 mod lessons;
 mod sentence;
 

@@ -1,6 +1,7 @@
 //! The sentences. Each names the numbers and the rule of RFC 9293 that they follow.
 
 use super::facts::{Acknowledged, Facts, Sent, slot};
+use super::header::{congestion, ip};
 use crate::run::Fate;
 use crate::scenario::{Family, Verb};
 use crate::tcp::{Flags, Origin, Party, Probe, Segment, State, TcpOption};
@@ -29,6 +30,14 @@ pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
                 "But a bit of it changes on the way: the checksum is wrong, and the {to} drops it silently (RFC 9293 section 3.1).{waits}"
             )
         }
+        Some(Fate::Altered) => format!(
+            "But a bit of it changes on the way, and the checksum with it, as in a faulty router or card that computes it anew: \
+             the {to} takes what has arrived for what was sent. Only the application could tell (RFC 9293 section 3.1)."
+        ),
+        Some(Fate::Marked) => format!(
+            "A congested router marks it CE in place of dropping it: the {to} says so with ECE in its ACKs until the {from} \
+             answers with CWR (RFC 3168 section 6.1)."
+        ),
         Some(Fate::Held) => format!("But the wire holds it: the {to} will have it later."),
         Some(Fate::Delayed) => format!("But it takes its time on the wire: the {to} will have it later."),
         Some(Fate::Duplicated) => "The wire delivers it twice.".to_owned(),
@@ -36,8 +45,13 @@ pub(super) fn sentence(facts: &Facts<'_>, family: Family) -> String {
     format!("{} {met}", said(facts, family))
 }
 
-/// What the segment does and why its numbers are these.
+/// What the segment does, why its numbers are these, and what its header says beside that.
 fn said(facts: &Facts<'_>, family: Family) -> String {
+    [does(facts, family), congestion(facts), ip(facts)].concat()
+}
+
+/// What the segment does and why its numbers are these.
+fn does(facts: &Facts<'_>, family: Family) -> String {
     let flags = facts.segment.flags;
     if facts.segment.is_injected() {
         by_hand(facts)
@@ -69,7 +83,11 @@ fn by_hand(facts: &Facts<'_>) -> String {
     let (before, after) = (facts.before[slot(to)], facts.after[slot(to)]);
     let seq = relative.seq;
     let flags = segment.flags;
-    let effect = if !segment.is_intact() {
+    let effect = if let Some(offset) = segment.offset {
+        format!(
+            "Its data offset of {offset} words cannot be right, so the {to} drops it in silence (RFC 9293 section 3.1)."
+        )
+    } else if !segment.is_intact() {
         format!("Its checksum is wrong, so the {to} drops it in silence (RFC 9293 section 3.1, MUST-3).")
     } else if flags.contains(Flags::RST) && before != after {
         format!(

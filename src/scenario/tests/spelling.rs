@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use super::{expectations, play, step};
 use crate::scenario::{
-    Action, Address, Aim, Count, Expect, Fault, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Scope,
-    SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which, errno_name,
+    Action, Address, Aim, Count, Expect, Fault, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Place,
+    Scope, SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which, errno_name,
 };
-use crate::tcp::{Flags, Party, State};
+use crate::tcp::{Ecn, Flags, Party, State};
 
 fn payload(least: usize) -> impl Strategy<Value = Payload> {
     let bytes = prop_oneof![
@@ -46,7 +46,8 @@ fn want() -> impl Strategy<Value = Want> {
     ]
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
+// Boxed, as others below: a strategy of strategies is too large for the stack of a test.
+fn fault() -> BoxedStrategy<Fault> {
     let aim = || {
         (pattern(), any::<bool>()).prop_map(|(pattern, data)| Aim {
             pattern: SegmentPattern {
@@ -62,7 +63,15 @@ fn fault() -> impl Strategy<Value = Fault> {
         Just(How::Hold),
         duration().prop_map(How::Delay),
         Just(How::Duplicate),
-        (0..1000u32).prop_map(|byte| How::Corrupt { byte }),
+        ((0..1000u32), any::<bool>()).prop_map(|(byte, unnoticed)| How::Corrupt {
+            place: Place::Payload(byte),
+            unnoticed,
+        }),
+        (0..60u32).prop_map(|byte| How::Corrupt {
+            place: Place::Header(byte),
+            unnoticed: (4..16).contains(&byte),
+        }),
+        Just(How::Mark),
     ];
     let which = prop_oneof![(1..200u32).prop_map(Which::Next), (1..200u32).prop_map(Which::Nth)];
     let ends = || {
@@ -77,6 +86,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         ends().prop_map(|(from, to)| Fault::Cut { from, to }),
         ends().prop_map(|(from, to)| Fault::Restore { from, to }),
     ]
+    .boxed()
 }
 
 fn verb() -> impl Strategy<Value = (Party, Verb)> {
@@ -93,6 +103,8 @@ fn verb() -> impl Strategy<Value = (Party, Verb)> {
         address().prop_map(Verb::Bind),
         payload(1).prop_map(Verb::Send),
         payload(1).prop_map(Verb::Write),
+        payload(1).prop_map(Verb::SendMore),
+        payload(1).prop_map(Verb::WriteMore),
         want().prop_map(Verb::Recv),
         want().prop_map(Verb::Read),
         Just(Verb::Read(Want::Anything)),
@@ -181,7 +193,7 @@ fn segment() -> impl Strategy<Value = Expect> {
     pattern().prop_map(Expect::Segment)
 }
 
-fn pattern() -> impl Strategy<Value = SegmentPattern> {
+fn pattern() -> BoxedStrategy<SegmentPattern> {
     let parts = (
         prop::option::of((0..1u16 << 12).prop_map(Flags::from_bits_truncate)),
         (
@@ -191,37 +203,57 @@ fn pattern() -> impl Strategy<Value = SegmentPattern> {
         ),
         prop::option::of(payload(0)),
         (any::<Option<u16>>(), any::<Option<u16>>()),
+        (
+            prop::option::of(0..64_u8),
+            prop::option::of(prop::sample::select(Ecn::ALL.to_vec())),
+            any::<Option<u8>>(),
+        ),
         prop::option::of((prop::collection::vec(option(), 0..6), any::<bool>())),
         (0..4u32, 1..4u32),
         prop::option::of(timing()),
         any::<bool>(),
     );
-    parts.prop_map(
-        |(flags, (seq, ack, len), payload, (window, urgent), options, (min, more), timing, back)| {
-            let (from, to) = if back {
-                (Party::Server, Party::Client)
-            } else {
-                (Party::Client, Party::Server)
-            };
-            SegmentPattern {
-                span: 0..0,
-                from,
-                to,
-                count: Count { min, max: min + more },
+    parts
+        .prop_map(
+            |(
                 flags,
-                seq,
-                ack: ack.filter(|_| flags.is_none_or(|flags| flags.contains(Flags::ACK))),
-                len: payload
-                    .as_ref()
-                    .map_or(len, |payload| len.map(|_| payload.bytes.len() as u32)),
+                (seq, ack, len),
                 payload,
-                window,
-                urgent,
-                options: options.map(|(items, open)| OptionsPattern { items, open }),
+                (window, urgent),
+                (dscp, ecn, ttl),
+                options,
+                (min, more),
                 timing,
-            }
-        },
-    )
+                back,
+            )| {
+                let (from, to) = if back {
+                    (Party::Server, Party::Client)
+                } else {
+                    (Party::Client, Party::Server)
+                };
+                SegmentPattern {
+                    span: 0..0,
+                    from,
+                    to,
+                    count: Count { min, max: min + more },
+                    flags,
+                    seq,
+                    ack: ack.filter(|_| flags.is_none_or(|flags| flags.contains(Flags::ACK))),
+                    len: payload
+                        .as_ref()
+                        .map_or(len, |payload| len.map(|_| payload.bytes.len() as u32)),
+                    payload,
+                    window,
+                    urgent,
+                    dscp,
+                    ecn,
+                    ttl,
+                    options: options.map(|(items, open)| OptionsPattern { items, open }),
+                    timing,
+                }
+            },
+        )
+        .boxed()
 }
 
 fn expect() -> impl Strategy<Value = Expect> {
@@ -273,32 +305,43 @@ fn bare(expect: Expect) -> Expect {
 
 /// A segment line with values for all that the lab must know to send it.
 fn injection() -> impl Strategy<Value = Injection> {
-    (segment(), any::<bool>()).prop_filter_map("an option without a value", |(expect, bad_checksum)| {
-        let Expect::Segment(mut segment) = expect else {
-            return None;
-        };
-        segment.count = Count::ONE;
-        segment.timing = None;
-        segment.len = None;
-        segment.payload = segment.payload.filter(|payload| payload.bytes.len() <= 1460);
-        let flags = segment.flags.unwrap_or(Flags::SYN);
-        segment.flags = Some(flags);
-        segment.ack = flags.contains(Flags::ACK).then(|| segment.ack.unwrap_or(1));
-        if let Some(options) = &mut segment.options {
-            options.open = false;
-            options.items.truncate(2);
-            let lacks_value = |option: &OptionPattern| {
-                matches!(
-                    option,
-                    OptionPattern::Mss(None) | OptionPattern::WindowScale(None) | OptionPattern::Sack(_)
-                )
-            };
-            if options.items.iter().any(lacks_value) {
+    let ip_options = prop::collection::vec(any::<[u8; 4]>(), 0..=10);
+    let parts = (segment(), any::<bool>(), prop::option::of(0..5_u8), ip_options);
+    parts.prop_filter_map(
+        "an option without a value",
+        |(expect, bad_checksum, offset, ip_options)| {
+            let Expect::Segment(mut segment) = expect else {
                 return None;
+            };
+            segment.count = Count::ONE;
+            segment.timing = None;
+            segment.len = None;
+            segment.payload = segment.payload.filter(|payload| payload.bytes.len() <= 1460);
+            let flags = segment.flags.unwrap_or(Flags::SYN);
+            segment.flags = Some(flags);
+            segment.ack = flags.contains(Flags::ACK).then(|| segment.ack.unwrap_or(1));
+            if let Some(options) = &mut segment.options {
+                options.open = false;
+                options.items.truncate(2);
+                let lacks_value = |option: &OptionPattern| {
+                    matches!(
+                        option,
+                        OptionPattern::Mss(None) | OptionPattern::WindowScale(None) | OptionPattern::Sack(_)
+                    )
+                };
+                if options.items.iter().any(lacks_value) {
+                    return None;
+                }
             }
-        }
-        Some(Injection { segment, bad_checksum })
-    })
+            let offset = offset.filter(|_| segment.options.is_none());
+            Some(Injection {
+                segment,
+                bad_checksum,
+                offset,
+                ip_options: ip_options.iter().flat_map(|word: &[u8; 4]| *word).collect(),
+            })
+        },
+    )
 }
 
 /// The last action of the timeline, without its places.
@@ -363,6 +406,20 @@ fn lines_have_one_canonical_spelling() {
         ("wire drop 1 of C > S data PSH ACK", "wire drop C > S PSH ACK data"),
         ("wire hold 22nd of S > C seq 1", "wire hold 22nd of S > C seq 1"),
         ("wire corrupt C > S data byte 0", "wire corrupt C > S data"),
+        (
+            "wire corrupt C > S data header byte 13 unnoticed",
+            "wire corrupt C > S data header byte 13 unnoticed",
+        ),
+        ("wire mark 1 of S > C data ecn ect0", "wire mark S > C ecn ect0 data"),
+        (
+            "peer send C > S RST ttl 1 dscp 0x2e bad checksum offset 4",
+            "peer send C > S RST dscp 46 ttl 1 offset 4 bad checksum",
+        ),
+        (
+            "peer send C > S RST ip-options hex 01 01 0100 bad checksum",
+            "peer send C > S RST bad checksum ip-options hex 01010100",
+        ),
+        ("client write \"x\" more -> EPIPE", "client write \"x\" more -> EPIPE"),
     ] {
         assert_eq!(step(written).action.to_string(), printed);
     }

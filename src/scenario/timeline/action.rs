@@ -131,8 +131,15 @@ fn verb(line: &mut Line, party: Party, payloads: &mut Payloads) -> Result<Verb, 
             Verb::Connect { to_self }
         }
         "accept" => Verb::Accept,
-        "send" => Verb::Send(something(line, payloads, name)?),
-        "write" => Verb::Write(something(line, payloads, name)?),
+        "send" | "write" => {
+            let payload = something(line, payloads, name)?;
+            match (name, line.eat("more")) {
+                ("send", false) => Verb::Send(payload),
+                ("send", true) => Verb::SendMore(payload),
+                (_, false) => Verb::Write(payload),
+                (_, true) => Verb::WriteMore(payload),
+            }
+        }
         "recv" => Verb::Recv(want(line, payloads, name)?),
         "read" if at_ending(line) => Verb::Read(Want::Anything),
         "read" => Verb::Read(want(line, payloads, name)?),
@@ -303,7 +310,7 @@ fn option(line: &mut Line, name: &str) -> Result<(SocketOption, i64), Diagnostic
     let word = line.peek_str();
     let Some((spelling, option)) = SocketOption::NAMES.into_iter().find(|(name, _)| line.eat(name)) else {
         let names = SocketOption::NAMES.map(|(name, _)| name);
-        let spellings = [word.to_owned(), format!("TCP_{word}"), format!("SO_{word}")];
+        let spellings = ["", "TCP_", "SO_", "IP_", "IPV6_"].map(|prefix| format!("{prefix}{word}"));
         let near = spellings.iter().find(|spelling| nearest(spelling, names).is_some());
         return Err(line
             .unexpected(format!("expected a socket option after `{name}`"))
@@ -352,7 +359,12 @@ fn surplus(line: &Line, verb: &Verb) -> Diagnostic {
         }
         (Verb::Connect { .. }, _) => diagnostic
             .help("`connect` goes to the server, `connect self` to the socket itself, `connect to ADDRESS` elsewhere"),
-        (Verb::Wire(_), "byte") => diagnostic.help("only `corrupt` is about one byte"),
+        (Verb::Send(_) | Verb::Write(_), _) if nearest(word, ["more"]).is_some() => {
+            diagnostic.help("did you mean `more`? (MSG_MORE: more will follow soon)")
+        }
+        (Verb::Wire(_), "byte" | "header" | "unnoticed") => {
+            diagnostic.help("only `corrupt` is about one byte, and may go `unnoticed`")
+        }
         (Verb::Listen { .. }, _) => diagnostic.help("to set the length of the accept queue write `listen backlog 5`"),
         (Verb::Recv(_) | Verb::Read(_), "bytes" | "byte") => {
             diagnostic.help("leave it out: a number alone counts bytes")

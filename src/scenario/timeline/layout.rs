@@ -16,14 +16,14 @@ const ALIGNED: usize = 4;
 /// Wider cells shift the rest of their own line only.
 const WIDEST: usize = 24;
 /// All parts of a segment line behind its direction.
-const CELLS: usize = 11;
+const CELLS: usize = 14;
 
 const FLAGS: usize = 0;
 const PAYLOAD: usize = 4;
-const OPTIONS: usize = 7;
-const COUNT: usize = 8;
-const TIMING: usize = 9;
-const OTHER: usize = 10;
+const OPTIONS: usize = 10;
+const COUNT: usize = 11;
+const TIMING: usize = 12;
+const OTHER: usize = 13;
 
 /// One line of the timeline.
 struct Row {
@@ -215,6 +215,9 @@ fn part(line: &mut Line, flags: &mut Vec<String>) -> (usize, String) {
         (Kind::Word, "len") => (3, field(line)),
         (Kind::Word, "win") => (5, field(line)),
         (Kind::Word, "urg") => (6, field(line)),
+        (Kind::Word, "dscp") => (7, field(line)),
+        (Kind::Word, "ecn") => (8, field(line)),
+        (Kind::Word, "ttl") => (9, field(line)),
         (Kind::Word, "within" | "after") => (TIMING, field(line)),
         (Kind::Word, "none") => (FLAGS, text.to_owned()),
         (Kind::Word, word) if word.strip_prefix('x').is_some_and(starts_numeric) => (COUNT, text.to_owned()),

@@ -5,6 +5,7 @@
 
 mod action;
 mod errno;
+mod field;
 mod injection;
 mod layout;
 mod options;

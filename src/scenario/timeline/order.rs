@@ -112,6 +112,8 @@ impl Play<'_> {
             }
             Verb::Send(_)
             | Verb::Write(_)
+            | Verb::SendMore(_)
+            | Verb::WriteMore(_)
             | Verb::Recv(_)
             | Verb::Read(_)
             | Verb::Echo { .. }

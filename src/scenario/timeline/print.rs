@@ -6,7 +6,7 @@ use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use super::wire::ordinal;
 use crate::scenario::{
-    Action, Address, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Scope,
+    Action, Address, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Place, Scope,
     SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which,
 };
 
@@ -46,6 +46,7 @@ impl Display for Verb {
             Verb::ConnectTo(address) => write!(f, " to{address}"),
             Verb::Bind(address) => write!(f, "{address}"),
             Verb::Send(payload) | Verb::Write(payload) => write!(f, " {payload}"),
+            Verb::SendMore(payload) | Verb::WriteMore(payload) => write!(f, " {payload} more"),
             Verb::Read(Want::Anything) => Ok(()),
             Verb::Recv(want) | Verb::Read(want) => write!(f, " {want}"),
             Verb::Echo { bytes: Some(bytes) } => write!(f, " {}", size_text(*bytes)),
@@ -57,7 +58,15 @@ impl Display for Verb {
             Verb::State(state) => write!(f, " {state}"),
             Verb::Peer(injection) => {
                 write!(f, " {}", injection.segment)?;
-                f.write_str(if injection.bad_checksum { " bad checksum" } else { "" })
+                field(f, "offset ", injection.offset)?;
+                f.write_str(if injection.bad_checksum { " bad checksum" } else { "" })?;
+                match &injection.ip_options[..] {
+                    [] => Ok(()),
+                    options => {
+                        f.write_str(" ip-options hex ")?;
+                        options.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                    }
+                }
             }
             Verb::Connect { to_self: false }
             | Verb::Echo { bytes: None }
@@ -98,10 +107,15 @@ impl Display for Fault {
                     Which::Nth(nth) => write!(f, " {nth}{} of", ordinal(*nth))?,
                 }
                 write!(f, " {aim}")?;
-                match how {
-                    How::Corrupt { byte } if *byte > 0 => write!(f, " byte {byte}"),
-                    _ => Ok(()),
+                let How::Corrupt { place, unnoticed } = how else {
+                    return Ok(());
+                };
+                match place {
+                    Place::Payload(0) => {}
+                    Place::Payload(byte) => write!(f, " byte {byte}")?,
+                    Place::Header(byte) => write!(f, " header byte {byte}")?,
                 }
+                f.write_str(if *unnoticed { " unnoticed" } else { "" })
             }
             Fault::Release { backwards, aim } => {
                 f.write_str(if *backwards { " backwards" } else { "" })?;
@@ -259,6 +273,9 @@ impl Display for SegmentPattern {
         field(f, "", self.payload.as_ref())?;
         field(f, "win ", self.window)?;
         field(f, "urg ", self.urgent)?;
+        field(f, "dscp ", self.dscp)?;
+        field(f, "ecn ", self.ecn)?;
+        field(f, "ttl ", self.ttl)?;
         field(f, "", self.options.as_ref())?;
         field(f, "", (self.count != Count::ONE).then_some(self.count))?;
         field(f, "", self.timing.as_ref())

@@ -1,18 +1,15 @@
 //! Segment lines: `C > S PSH ACK seq 1 len 12 "Hello World!" x2 within 1s`, and `C > S stream 1MiB`.
 
-use std::time::Duration;
-
 use super::action::MAX_BYTES;
+use super::field::{count, ecn, small, timing};
 use super::options;
 use super::payload::{self, Payloads};
 use super::quantity;
 use super::token::{Kind, Line, Token};
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, nearest, quote};
-use crate::scenario::{Aim, Count, Expect, Scope, SegmentPattern, Span, Timing};
-use crate::tcp::{Flags, Party};
+use crate::scenario::{Aim, Count, Expect, SegmentPattern, Span};
+use crate::tcp::{Flags, IpFields, Party};
 
-/// The most segments that one line can stand for.
-const MAX_COUNT: u64 = 10_000;
 /// The most payload bytes that one segment can carry: what is left of the largest IP packet behind the smallest headers.
 const MAX_LEN: u64 = 65_535 - 20;
 
@@ -31,14 +28,16 @@ const BEGINNINGS: [&str; 9] = [
     "either {",
     "table",
 ];
-const FIELDS: [&str; 9] = ["seq", "ack", "len", "win", "urg", "within", "after", "hex", "file"];
+const FIELDS: [&str; 12] = [
+    "seq", "ack", "len", "win", "urg", "dscp", "ttl", "ecn", "within", "after", "hex", "file",
+];
 
 /// Whether the line is meant as a segment line: it begins with two parties, or with something and `>`.
 pub(super) fn begins(line: &Line) -> bool {
     matches!(line.peek_str(), "C" | "S") || line.nth_str(1) == ">"
 }
 
-/// Reads the parts of one segment that the lab is to make: the same as in a segment line, up to `bad` or the end.
+/// Reads the parts of one segment that the lab is to make: the same as in a segment line, up to `offset`, `ip-options`, `bad` or the end.
 pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPattern, Diagnostic> {
     let start = line.here().start;
     let parties = parties(line)?;
@@ -47,7 +46,7 @@ pub(super) fn one(line: &mut Line, payloads: &mut Payloads) -> Result<SegmentPat
         let is_ending = line
             .peek()
             .is_none_or(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')));
-        is_ending || line.peek_word() == Some("bad")
+        is_ending || matches!(line.peek_word(), Some("bad" | "offset" | "ip-options"))
     };
     while !ends(line) {
         reader.item(line, payloads)?;
@@ -83,13 +82,13 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads, diagnostics: &mut 
 }
 
 /// Reads the segments that a line of the wire is about: a segment line without count and time, and `data`. It ends at
-/// `byte`, `->` and `&`, which belong to the wire's line.
+/// `byte`, `header`, `unnoticed`, `->` and `&`, which belong to the wire's line.
 pub(super) fn aim(line: &mut Line, payloads: &mut Payloads) -> Result<Aim, Diagnostic> {
     let start = line.here().start;
     let mut reader = Items::new(start..start, parties(line)?);
     let mut data = false;
     while !line.is_done()
-        && line.peek_str() != "byte"
+        && !["byte", "header", "unnoticed"].contains(&line.peek_str())
         && !line
             .peek()
             .is_some_and(|token| matches!(token.kind, Kind::Arrow | Kind::Symbol('&')))
@@ -207,6 +206,9 @@ impl Items {
                 payload: None,
                 window: None,
                 urgent: None,
+                dscp: None,
+                ecn: None,
+                ttl: None,
                 options: None,
                 timing: None,
             },
@@ -296,6 +298,12 @@ impl Items {
                     "urg",
                 )
             }
+            "dscp" => {
+                let number = small(line, "dscp", IpFields::MAX_DSCP)?;
+                set(&mut pattern.dscp, number, span, "dscp")
+            }
+            "ttl" => set(&mut pattern.ttl, small(line, "ttl", u8::MAX)?, span, "ttl"),
+            "ecn" => set(&mut pattern.ecn, ecn(line)?, span, "ecn"),
             "within" | "after" => {
                 let timing = timing(line, word)?;
                 set(&mut pattern.timing, timing, span, "a time")
@@ -403,9 +411,12 @@ fn unknown(word: &str, span: Span) -> Diagnostic {
     } else if upper == "STREAM" {
         let label = "`stream` among other parts".to_owned();
         (label, "it stands alone: `C > S stream 1MiB`".to_owned())
+    } else if ["offset", "ip-options", "bad"].contains(&word) {
+        let label = format!("{} belongs to segments made by hand", quote(word));
+        (label, "it stands at the end of a line `peer send …`".to_owned())
     } else if quantity::starts_numeric(word) {
         let label = format!("a number without a field: {}", quote(word));
-        (label, format!("numbers follow {}", list(&FIELDS[..5])))
+        (label, format!("numbers follow {}", list(&FIELDS[..7])))
     } else {
         let label = format!("unknown: {}", quote(word));
         let capitals = word.chars().all(|c| c.is_ascii_uppercase());
@@ -413,89 +424,13 @@ fn unknown(word: &str, span: Span) -> Diagnostic {
             true => flags.into_iter().chain(FIELDS).collect(),
             false => FIELDS.into_iter().chain(flags).collect(),
         };
-        let help = match nearest(word, known.iter().copied()) {
+        let help = match nearest(word, known.iter().copied().chain(["unnoticed"])) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("flags are {}; fields are {}", list(&flags[..8]), list(&FIELDS)),
         };
         (label, help)
     };
     Diagnostic::new(span, message, label).help(help)
-}
-
-/// Reads `x3` or `x2..5`.
-fn count(word: &str, span: Span) -> Result<Count, Diagnostic> {
-    let message = "expected a count such as `x3` or `x2..5`";
-    let number = |digits: &str| {
-        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        match digits.parse::<u64>() {
-            Ok(number) if whole && number <= MAX_COUNT => Ok(number as u32),
-            _ if whole => Err(format!("more than {MAX_COUNT} segments")),
-            _ => Err(format!("{} is not a number", quote(digits))),
-        }
-    };
-    let (min, max) = match word[1..].split_once("..") {
-        Some((min, max)) => (number(min), number(max)),
-        None => (number(&word[1..]), number(&word[1..])),
-    };
-    let problem = match (min, max) {
-        (Ok(_), Ok(0)) => "that is no segment at all".to_owned(),
-        (Ok(min), Ok(max)) if min > max => "an empty range".to_owned(),
-        (Ok(min), Ok(max)) => return Ok(Count { min, max }),
-        (Err(problem), _) | (_, Err(problem)) => problem,
-    };
-    let help = match problem.as_str() {
-        "that is no segment at all" => Some("delete the line: what no line names must not come"),
-        "an empty range" => Some("the smaller number stands first"),
-        _ => None,
-    };
-    let diagnostic = Diagnostic::new(span, message, problem);
-    Err(match help {
-        Some(help) => diagnostic.help(help),
-        None => diagnostic,
-    })
-}
-
-/// Reads what follows `within` or `after`.
-fn timing(line: &mut Line, word: &str) -> Result<Timing, Diagnostic> {
-    if word == "within" {
-        let max = line.duration("within")?;
-        return Ok(Timing {
-            min: Duration::ZERO,
-            max: Some(max),
-            since: Scope::Action,
-        });
-    }
-    let (min, max) = match line.peek_word() {
-        Some(range) if range.contains("..") => {
-            let span = line.here();
-            line.advance();
-            let (min, max) = range.split_once("..").unwrap_or((range, ""));
-            let split = span.start + min.len();
-            let (min, max) = (
-                quantity::duration(min, span.start..split)?,
-                quantity::duration(max, split + 2..span.end)?,
-            );
-            if min > max {
-                return Err(
-                    Diagnostic::new(span, "expected a range from shorter to longer", "an empty range")
-                        .help("the shorter duration stands first"),
-                );
-            }
-            (min, Some(max))
-        }
-        Some(about) if about.starts_with('~') => {
-            let span = line.here();
-            line.advance();
-            let about = quantity::duration(&about[1..], span.start + 1..span.end)?;
-            (about - about / 10, Some(about + about / 10))
-        }
-        _ => (line.duration("after")?, None),
-    };
-    Ok(Timing {
-        min,
-        max,
-        since: Scope::PreviousSegment,
-    })
 }
 
 /// The nearest word that can begin a line inside the timeline.

@@ -5,20 +5,23 @@ use super::quantity;
 use super::segment::{self, parties};
 use super::token::Line;
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, list, quote};
-use crate::scenario::{Aim, Fault, How, Which};
+use crate::scenario::{Aim, Fault, How, Place, Which};
 
-const FAULTS: [&str; 8] = [
+const FAULTS: [&str; 9] = [
     "drop",
     "hold",
     "release",
     "delay",
     "duplicate",
     "corrupt",
+    "mark",
     "cut",
     "restore",
 ];
 /// The most segments that a fault can count.
 const MAX_COUNT: u64 = 10_000;
+/// The most bytes of a TCP header (RFC 9293, section 3.1).
+const MAX_HEADER: u64 = 60;
 const AIM_HELP: &str = "such as `C > S SYN`, `S > C data`, `2 of C > S ACK` or `3rd of S > C data`";
 
 /// Reads what follows `wire`.
@@ -32,7 +35,11 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads) -> Result<Fault, D
         "hold" => How::Hold,
         "delay" => How::Delay(line.duration("delay")?),
         "duplicate" => How::Duplicate,
-        "corrupt" => How::Corrupt { byte: 0 },
+        "corrupt" => How::Corrupt {
+            place: Place::Payload(0),
+            unnoticed: false,
+        },
+        "mark" => How::Mark,
         "release" => {
             let backwards = line.eat("backwards");
             let aim = match line.is_done() {
@@ -68,12 +75,38 @@ pub(super) fn parse(line: &mut Line, payloads: &mut Payloads) -> Result<Fault, D
     let which = which(line)?;
     let aim = aim(line, payloads, name)?;
     let how = match how {
-        How::Corrupt { .. } if line.eat("byte") => How::Corrupt {
-            byte: line.number("byte", u16::MAX.into())? as u32,
-        },
+        How::Corrupt { .. } => damage(line)?,
         how => how,
     };
     Ok(Fault::Strike { how, which, aim })
+}
+
+/// `[byte N | header byte N] [unnoticed]`.
+fn damage(line: &mut Line) -> Result<How, Diagnostic> {
+    let start = line.here();
+    let header = line.eat("header");
+    if header && line.peek_str() != "byte" {
+        return Err(line
+            .unexpected("expected `byte` after `header`")
+            .help("bytes of the TCP header are counted from 0: `header byte 13` holds the flags"));
+    }
+    let place = match (line.eat("byte"), header) {
+        (true, true) => Place::Header(line.number("byte", MAX_HEADER - 1)? as u32),
+        (true, false) => Place::Payload(line.number("byte", u16::MAX.into())? as u32),
+        (false, _) => Place::Payload(0),
+    };
+    let span = start.start..line.previous_end();
+    let unnoticed = line.eat("unnoticed");
+    let help = match place {
+        Place::Header(0..4) => "with other ports it belongs to another connection",
+        Place::Header(16..18) => "that is the checksum itself",
+        _ => return Ok(How::Corrupt { place, unnoticed }),
+    };
+    if !unnoticed {
+        return Ok(How::Corrupt { place, unnoticed });
+    }
+    let message = "expected a byte from 4 on, and not 16 or 17, for a change that goes unnoticed";
+    Err(Diagnostic::new(span, message, help).help("leave `unnoticed` out: the receiver then drops the segment"))
 }
 
 /// `2 of`, `3rd of`, or nothing.

@@ -88,7 +88,7 @@ fn the_alternate_form_numbers_the_segments() {
 fn every_field_on_the_wire_changes_the_text() {
     let original = text(&basic());
     type Change = (&'static str, fn(&mut Segment));
-    let changes: [Change; 9] = [
+    let changes: [Change; 14] = [
         ("flag", |s| s.flags.insert(Flags::CWR)),
         ("reserved bit", |s| s.flags.insert(Flags::R2)),
         ("seq", |s| s.seq += 1),
@@ -98,6 +98,11 @@ fn every_field_on_the_wire_changes_the_text() {
         ("options", |s| s.options.truncate(2)),
         ("option order", |s| s.options.reverse()),
         ("checksum", |s| s.checksum = Checksum::Wrong),
+        ("DSCP", |s| s.ip.dscp = 46),
+        ("ECN", |s| s.ip.ecn = crate::tcp::Ecn::Ect0),
+        ("TTL", |s| s.ip.ttl = 63),
+        ("IP options", |s| s.ip.options = vec![1, 1, 1, 0]),
+        ("data offset", |s| s.offset = Some(4)),
     ];
     let mut seen = vec![original];
     for (what, change) in changes {

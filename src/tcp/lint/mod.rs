@@ -5,8 +5,8 @@
 //! capture cannot tell a violation from one of these, nothing is reported. Segments of a conversation whose SYN was not
 //! captured are held only against the rules that need no numbers.
 //!
-//! One rule needs to know the application: a sender that told its TCP to expect more data (MSG_MORE) and then closes leaves
-//! out the PSH; no scenario can do that.
+//! Two rules need to know the application, and are excused by whoever does: a sender that told its TCP to expect more data
+//! (MSG_MORE) and then closes may leave out the PSH, and one that sets the DSCP (IP_TOS) may change it.
 
 mod space;
 
@@ -35,7 +35,7 @@ pub struct Rule {
 
 macro_rules! rules {
     ($($constant:ident = $name:literal, $source:literal;)*) => {
-        $(const $constant: Rule = Rule { name: $name, source: $source };)*
+        $(pub(crate) const $constant: Rule = Rule { name: $name, source: $source };)*
 
         /// All rules that [`lint`] checks.
         pub const RULES: &[Rule] = &[$($constant),*];
@@ -59,6 +59,7 @@ rules! {
     ACK_BACK = "ACK never moves back", "section 3.4";
     WINDOW = "within the window", "section 3.8.6";
     RIGHT_EDGE = "window never shrinks", "SHLD-14, section 3.8.6";
+    DSCP = "one DSCP", "SHLD-23, section 3.9.2";
     RST_FOR_RST = "no RST for RST", "section 3.5.2";
 }
 
@@ -66,7 +67,9 @@ rules! {
 pub fn lint(segments: &[Segment]) -> Vec<Violation> {
     let mut found = Found(Vec::new());
     let mut spaces = Spaces::default();
+    let mut classes = [None; 2];
     for (index, segment) in segments.iter().enumerate() {
+        one_dscp(index, segment, &mut classes, &mut found);
         header(index, segment, &mut found);
         options(index, segment, &mut found);
         spaces.segment(index, segment, &mut found);
@@ -89,6 +92,26 @@ impl Found {
             rule: rule.name,
             detail: detail.into(),
         });
+    }
+}
+
+/// Each end keeps the DSCP that its SYN had. A RST may come from no connection: then it takes over the DSCP of what it
+/// answers.
+fn one_dscp(index: usize, segment: &Segment, classes: &mut [Option<u8>; 2], found: &mut Found) {
+    let (flags, dscp) = (segment.flags, segment.ip.dscp);
+    if segment.is_injected() || flags.contains(Flags::RST) {
+        return;
+    }
+    let known = &mut classes[segment.from as usize];
+    if flags.contains(Flags::SYN) {
+        *known = Some(dscp);
+    } else if let Some(before) = known.filter(|before| *before != dscp) {
+        *known = Some(dscp);
+        found.add(
+            index,
+            DSCP,
+            format!("DSCP {dscp} after {before}: one connection should have one"),
+        );
     }
 }
 

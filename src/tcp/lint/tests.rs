@@ -44,6 +44,11 @@ fn each_rule_finds_its_violation_and_no_other_rule_does() {
     let bad: Vec<(Rule, usize, Vec<Segment>)> = vec![
         (CHECKSUM, 3, changed(3, |segment| segment.checksum = Checksum::Wrong)),
         (RESERVED, 3, changed(3, |segment| segment.flags |= Flags::R2)),
+        (
+            DSCP,
+            7,
+            changed(7, |segment| segment.ip.dscp = 46).into_iter().take(8).collect(),
+        ),
         (ACK_SET, 3, changed(3, |segment| segment.flags = Flags::PSH)),
         (URGENT, 3, changed(3, |segment| segment.flags |= Flags::URG)),
         (
