@@ -71,7 +71,7 @@ pub(super) fn kernel(recording: &Recording) -> Check {
             ));
         }
     };
-    compare("in", counters.in_segs, captured - undelivered);
+    compare("in", counters.in_segs, captured.saturating_sub(undelivered));
     let sent = counters.out_segs + counters.retrans_segs + syns.crossing;
     compare("out", sent.saturating_sub(syns.repeated_syn_acks), made - copies);
     if counters.in_csum_errors != corrupted + damaged {
