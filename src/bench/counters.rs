@@ -1,4 +1,4 @@
-//! The TCP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022).
+//! The TCP and ICMP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022).
 //!
 //! `/proc/net` will not do: it is that of the process's main thread. IPv6 has no line of its own; its segments count in
 //! the same `Tcp:` line.
@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 
 use serde::{Deserialize, Serialize};
+
+use super::IcmpCounters;
 
 const PATH: &str = "/proc/thread-self/net/snmp";
 
@@ -25,13 +27,20 @@ pub struct Counters {
     pub out_rsts: u64,
     /// InCsumErrors.
     pub in_csum_errors: u64,
+    /// The ICMP errors.
+    #[serde(default)]
+    pub icmp: IcmpCounters,
 }
 
 impl Counters {
     /// Reads the counters of the calling thread's namespace.
     pub(super) fn read() -> io::Result<Counters> {
-        Counters::parse(&fs::read_to_string(PATH)?)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH} has no complete Tcp: lines")))
+        let tcp = Counters::parse(&fs::read_to_string(PATH)?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH} has no complete Tcp: lines")))?;
+        Ok(Counters {
+            icmp: IcmpCounters::read()?,
+            ..tcp
+        })
     }
 
     /// How much was counted since `start`.
@@ -43,10 +52,11 @@ impl Counters {
             in_errs: self.in_errs.saturating_sub(start.in_errs),
             out_rsts: self.out_rsts.saturating_sub(start.out_rsts),
             in_csum_errors: self.in_csum_errors.saturating_sub(start.in_csum_errors),
+            icmp: self.icmp - start.icmp,
         }
     }
 
-    /// The file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
+    /// The TCP counters. The file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
     fn parse(text: &str) -> Option<Counters> {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
         let (names, values) = (lines.next()?, lines.next()?);
@@ -64,6 +74,7 @@ impl Counters {
             in_errs: value_of("InErrs")?,
             out_rsts: value_of("OutRsts")?,
             in_csum_errors: value_of("InCsumErrors")?,
+            icmp: IcmpCounters::default(),
         })
     }
 }
@@ -84,6 +95,7 @@ mod tests {
             in_errs: 4,
             out_rsts: 5,
             in_csum_errors: 6,
+            icmp: IcmpCounters::default(),
         };
         assert_eq!(Counters::parse(text), Some(counters));
         assert_eq!(counters.since(counters), Counters::default());

@@ -9,10 +9,11 @@ use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, 
 use thiserror::Error;
 
 use super::TcpFrame;
+use crate::scenario::IcmpKind;
 use crate::tcp::{Checksum, Seq, TcpOption};
 
 /// How many routers a packet may pass; as in the bench's profile.
-const HOP_LIMIT: u8 = 64;
+pub(super) const HOP_LIMIT: u8 = 64;
 
 /// Why a segment cannot be put into a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -31,6 +32,9 @@ pub enum EncodeError {
         /// Where it goes.
         destination: SocketAddr,
     },
+    /// An ICMP error of the other family.
+    #[error("`{0}` is no ICMP error of this address family")]
+    Kind(IcmpKind),
 }
 
 impl TcpFrame {

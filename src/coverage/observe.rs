@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use crate::run::{ActionResult, Entry, Fates, Recording, Way, call_at_once, ends_connection};
-use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
+use crate::run::{ActionResult, Entry, Fates, IcmpEvent, IcmpFate, Recording, Way, call_at_once, ends_connection};
+use crate::scenario::{Action, IcmpKind, Scenario, Severity, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, State, Transitions};
 
 /// What shows that a transition took place; the better, the greater.
@@ -51,6 +51,13 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                 // What is made by hand for an end without a socket shows nothing about a TCP.
                 let named = sent.into_iter().chain(delivered);
                 found.add(named.filter(|(party, _)| scenario.settings.peer != Some(*party)));
+            }
+            Entry::Icmp(event) => {
+                let state = transitions.state(event.from);
+                found.add(by_icmp(event, state).map(|id| (event.from, id)));
+                if event.ends_connection(state) {
+                    transitions.call(event.from, Call::Failed);
+                }
             }
             Entry::Settled { client, server, .. } => {
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
@@ -109,6 +116,22 @@ fn timer(state: State) -> Option<&'static str> {
         State::FinWait2 => "T47",
         State::Closing => "T48",
         State::LastAck => "T49",
+        _ => return None,
+    })
+}
+
+/// What happens when an error comes that TCP takes for one about its connection: the row of the table is named by state and
+/// error, also where Linux goes on otherwise than the row says.
+fn by_icmp(event: &IcmpEvent, state: State) -> Option<&'static str> {
+    use IcmpKind::PortUnreachable;
+    if event.fate != IcmpFate::Received {
+        return None;
+    }
+    Some(match (state, event.kind, event.kind.severity()?) {
+        (State::SynSent, PortUnreachable, _) => "T112",
+        (State::SynSent, _, Severity::Soft) => "T113",
+        (State::Established, _, Severity::Soft) => "T114",
+        (State::Established, _, Severity::Hard) => "T115",
         _ => return None,
     })
 }

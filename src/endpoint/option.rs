@@ -38,5 +38,7 @@ fn numbers(option: SocketOption) -> (i32, i32) {
         O::SoSndbuf => (libc::SOL_SOCKET, libc::SO_SNDBUF),
         O::SoRcvbuf => (libc::SOL_SOCKET, libc::SO_RCVBUF),
         O::SoError => (libc::SOL_SOCKET, libc::SO_ERROR),
+        O::IpRecverr => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        O::Ipv6Recverr => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
     }
 }

@@ -73,7 +73,7 @@ fn connections<'r>(actions: &[&Action], recording: &'r Recording) -> Vec<Connect
                     running.retain(|other| other.span != action.span);
                 }
             }
-            Entry::Fault { .. } | Entry::Settled { .. } => {}
+            Entry::Fault { .. } | Entry::Icmp(_) | Entry::Settled { .. } => {}
         }
     }
     all

@@ -62,7 +62,8 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
                 (now, last_segment) = (segment.at, segment.at);
                 only_syn_acks = keeps_silent(only_syn_acks, segment);
             }
-            Entry::Fault { .. } => {}
+            // What they do to a state the replay has taken note of.
+            Entry::Fault { .. } | Entry::Icmp(_) => {}
             Entry::Settled { step, client, server } => {
                 let quiet = Duration::from_nanos(now.saturating_sub(last_segment));
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {

@@ -9,6 +9,7 @@ pub mod event;
 mod eyes;
 mod fate;
 mod forge;
+mod icmp;
 mod interrupt;
 mod log;
 mod play;
@@ -34,6 +35,7 @@ pub use crate::endpoint::ActionResult;
 use crate::scenario::{Expect, Scenario, Settings, Verb};
 pub use calls::{call_at_once, ends_connection};
 pub use fate::{Fate, Fates, Way};
+pub use icmp::{IcmpEvent, IcmpFate};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 
@@ -51,7 +53,7 @@ pub struct Options {
 pub struct Run {
     /// What happened.
     pub recording: Recording,
-    /// The captured TCP frames, for a capture file.
+    /// The captured TCP and ICMP frames, for a capture file.
     pub frames: Vec<Frame>,
 }
 
@@ -241,6 +243,8 @@ fn needs_a_bench(scenario: &Scenario) -> Option<&'static str> {
         Some("changes settings")
     } else if has(|verb| matches!(verb, Verb::Peer(_))) {
         Some("sends segments made by hand")
+    } else if has(|verb| matches!(verb, Verb::Icmp(_))) {
+        Some("sends ICMP errors made by hand")
     } else if has(|verb| matches!(verb, Verb::Wire(_))) {
         Some("disturbs the wire")
     } else if has(|verb| matches!(verb, Verb::Connect { to_self: true })) {

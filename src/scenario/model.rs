@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Fault;
+use super::{Fault, IcmpError};
 use crate::tcp::{Flags, Party, State};
 
 /// Bytes of the scenario file: where something was written.
@@ -261,6 +261,8 @@ pub enum Verb {
     Wait,
     /// `peer send C > S RST seq 13`: the lab sends this segment in the name of its sender.
     Peer(Injection),
+    /// `peer icmp KIND about C > S`: the lab sends an ICMP error to the sender of the quoted segment.
+    Icmp(IcmpError),
     /// A line of the actor `wire`; the action's party is the sender of the segments that it is about.
     Wire(Fault),
 }
@@ -295,6 +297,7 @@ impl Verb {
             Verb::State(_) => "state",
             Verb::Wait => "wait",
             Verb::Peer(_) => "peer send",
+            Verb::Icmp(_) => "peer icmp",
             Verb::Wire(fault) => fault.name(),
         }
     }
@@ -378,7 +381,10 @@ pub enum Outcome {
 
 /// The socket options that a scenario can set and read. All are integers; switches are 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the kernel's own: tcp(7), socket(7)")]
+#[expect(
+    missing_docs,
+    reason = "the names are the kernel's own: tcp(7), socket(7), ip(7), ipv6(7)"
+)]
 pub enum SocketOption {
     TcpNodelay,
     TcpCork,
@@ -396,11 +402,13 @@ pub enum SocketOption {
     SoSndbuf,
     SoRcvbuf,
     SoError,
+    IpRecverr,
+    Ipv6Recverr,
 }
 
 impl SocketOption {
     /// All of them with the kernel's spelling, such as `TCP_NODELAY`.
-    pub const NAMES: [(&'static str, SocketOption); 16] = [
+    pub const NAMES: [(&'static str, SocketOption); 18] = [
         ("TCP_NODELAY", SocketOption::TcpNodelay),
         ("TCP_CORK", SocketOption::TcpCork),
         ("TCP_QUICKACK", SocketOption::TcpQuickack),
@@ -417,6 +425,8 @@ impl SocketOption {
         ("SO_SNDBUF", SocketOption::SoSndbuf),
         ("SO_RCVBUF", SocketOption::SoRcvbuf),
         ("SO_ERROR", SocketOption::SoError),
+        ("IP_RECVERR", SocketOption::IpRecverr),
+        ("IPV6_RECVERR", SocketOption::Ipv6Recverr),
     ];
 }
 

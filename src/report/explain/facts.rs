@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::run::{ActionResult, Entry, Fate, Fates, Recording, call_at_once, ends_connection};
+use crate::run::{ActionResult, Entry, Fate, Fates, IcmpEvent, IcmpFate, Recording, call_at_once, ends_connection};
 use crate::scenario::{Scenario, Step, Verb};
 use crate::tcp::{Call, Conversation, Flags, Origin, Party, Relative, Replay, Segment, Seq, State, TcpOption};
 
@@ -39,6 +39,8 @@ pub(super) struct Facts<'a> {
     pub(super) window: (u32, bool),
     /// The last segment that its sender had received.
     pub(super) heard: Option<Heard<'a>>,
+    /// The ICMP error that came to its sender in this step.
+    pub(super) icmp: Option<&'a IcmpEvent>,
     /// Bytes that have reached the sender and that its application has not read.
     pub(super) unread: u64,
 }
@@ -83,6 +85,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
         replay: Replay::new(),
         fates: Fates::of(recording),
         ends: [End::default(), End::default()],
+        icmp: None,
         number: 0,
     };
     let mut facts = Vec::new();
@@ -96,6 +99,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
                 fate: Fate::Released,
                 ..
             } => walk.released(entry, *segment),
+            Entry::Icmp(event) => walk.icmp(entry, event),
             Entry::Fault { .. } | Entry::Settled { .. } => {}
         }
     }
@@ -117,6 +121,8 @@ struct Walk<'a> {
     replay: Replay,
     fates: Fates<'a>,
     ends: [End<'a>; 2],
+    /// The error that the step's line has sent, if TCP took it.
+    icmp: Option<&'a IcmpEvent>,
     number: usize,
 }
 
@@ -146,6 +152,7 @@ struct End<'a> {
 impl<'a> Walk<'a> {
     fn begin(&mut self, number: usize) {
         self.step = Some(number);
+        self.icmp = None;
         let Some(step) = self.scenario_steps.get(number) else {
             return;
         };
@@ -177,6 +184,12 @@ impl<'a> Walk<'a> {
         if ends_connection(&step.action.verb, result) {
             self.replay.call(step.action.party, Call::Failed);
         }
+    }
+
+    /// An ICMP error comes to the sender of the segment that it quotes.
+    fn icmp(&mut self, entry: &'a Entry, event: &'a IcmpEvent) {
+        self.fates.replay(entry, &mut self.replay);
+        self.icmp = Some(event).filter(|event| event.fate == IcmpFate::Received);
     }
 
     /// A segment that the wire had kept reaches its receiver.
@@ -240,6 +253,7 @@ impl<'a> Walk<'a> {
             allowed: receiver.offered,
             window: (window, sender.offered.is_some_and(|offered| offered != window)),
             heard: sender.heard,
+            icmp: self.icmp.filter(|event| event.from == segment.from),
             unread: sender.received.saturating_sub(sender.read),
         };
         self.note_sent(segment, relative, rst);

@@ -11,7 +11,7 @@ fn scenario(text: &str) -> Scenario {
 }
 
 /// Words of lines, between which any blanks may stand.
-const LINES: [&str; 18] = [
+const LINES: [&str; 19] = [
     "server listen backlog 3 -> EPIPE",
     "+1s client connect -> EPIPE &",
     "client send 64KiB of \"x\" -> EPIPE",
@@ -29,6 +29,7 @@ const LINES: [&str; 18] = [
     "== a phase ==\nclient wait",
     "any order {\nC > S ACK\nS > C FIN\n}",
     "either {\nC > S RST\n} or {\nany order {\nC > S ACK\nS > C ACK\n}\n}",
+    "peer icmp fragmentation-needed about C > S seq 1 mtu 1000",
     "# a comment alone",
 ];
 

@@ -5,6 +5,7 @@
 
 mod action;
 mod errno;
+mod icmp;
 mod injection;
 mod layout;
 mod options;

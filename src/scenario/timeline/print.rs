@@ -6,7 +6,7 @@ use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use super::wire::ordinal;
 use crate::scenario::{
-    Action, Address, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Scope,
+    Action, Address, Aim, Count, Expect, Fault, How, IcmpError, OptionPattern, OptionsPattern, Outcome, Payload, Scope,
     SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which,
 };
 
@@ -22,7 +22,7 @@ impl Display for Action {
         }
         match &self.verb {
             // The segment itself says in whose name it is sent.
-            Verb::Peer(_) => write!(f, "{}", self.verb)?,
+            Verb::Peer(_) | Verb::Icmp(_) => write!(f, "{}", self.verb)?,
             Verb::Wire(fault) => write!(f, "wire {fault}")?,
             verb => write!(f, "{} {verb}", self.party)?,
         }
@@ -59,6 +59,7 @@ impl Display for Verb {
                 write!(f, " {}", injection.segment)?;
                 f.write_str(if injection.bad_checksum { " bad checksum" } else { "" })
             }
+            Verb::Icmp(error) => write!(f, " {error}"),
             Verb::Connect { to_self: false }
             | Verb::Echo { bytes: None }
             | Verb::Close { listener: false }
@@ -80,6 +81,16 @@ impl Display for Address {
             Some(port) => write!(f, " port {port}"),
             None => Ok(()),
         }
+    }
+}
+
+/// What stands behind `peer icmp`.
+impl Display for IcmpError {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let (from, to) = (self.from.letter(), self.to.letter());
+        write!(f, "{} about {from} > {to}", self.kind)?;
+        field(f, "seq ", self.seq)?;
+        field(f, "mtu ", self.mtu)
     }
 }
 
