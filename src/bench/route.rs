@@ -28,6 +28,9 @@ const TABLE_LOCAL: u8 = 255;
 /// The routing table of ordinary routes.
 const TABLE_MAIN: u8 = 254;
 
+/// The number of the metric `rto_min` (`linux/rtnetlink.h`), and its bit in the lock of metrics.
+const RTAX_RTO_MIN: u32 = 13;
+
 /// The largest window that an end may advertise: 4 MiB, for which the window scale option is 7.
 const LARGEST_WINDOW: u32 = 4 << 20;
 
@@ -59,6 +62,8 @@ fn metrics(quickack: bool, wanted: &RouteMetrics) -> RouteAttribute {
     let rto_min = wanted
         .rto_min
         .map(|min| u32::try_from(min.as_millis()).unwrap_or(u32::MAX));
+    // TCP heeds this one only where it is locked, as ip-route(8) does without being asked.
+    metrics.extend(rto_min.map(|_| RouteMetric::Lock(1 << RTAX_RTO_MIN)));
     metrics.extend(rto_min.map(RouteMetric::RtoMin));
     RouteAttribute::Metrics(metrics)
 }
@@ -123,4 +128,28 @@ fn local_route(address: IpAddr, prefix_len: u8, attributes: Vec<RouteAttribute>)
         }
     }
     route
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_smallest_timeout_is_locked_for_tcp_heeds_no_other() {
+        let wanted = RouteMetrics {
+            rto_min: Some(Duration::from_millis(50)),
+            ..RouteMetrics::default()
+        };
+        let RouteAttribute::Metrics(set) = metrics(true, &wanted) else {
+            panic!("metrics are metrics");
+        };
+        assert!(set.contains(&RouteMetric::RtoMin(50)));
+        assert!(set.contains(&RouteMetric::Lock(1 << 13)));
+        let RouteAttribute::Metrics(unset) = metrics(true, &RouteMetrics::default()) else {
+            panic!("metrics are metrics");
+        };
+        assert!(!unset.iter().any(|metric| matches!(metric, RouteMetric::Lock(_))));
+    }
 }
