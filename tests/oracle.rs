@@ -14,7 +14,6 @@ use std::process::{Command, Stdio};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use support::Play;
 use tcplab::run::{Entry, Recording};
-use tcplab::scenario::Family;
 use tcplab::tcp::{Conversation, Flags, Segment, TcpOption};
 
 /// The fields that are compared, by tshark's names; [`lab_says`] gives the lab's values in the same order.
@@ -230,9 +229,6 @@ fn dissect(capture: &Path) -> Result<Vec<Vec<String>>, String> {
 /// The ICMP errors that the lab has made, against those that tshark finds: type, code, quoted number, size, checksum.
 fn icmp_problem(capture: &Path, recording: &Recording) -> Result<Option<String>, String> {
     let events: Vec<_> = recording.entries.iter().filter_map(Entry::icmp).collect();
-    // A recording does not name its family; each of these scenarios has a kind that only one family knows.
-    let is_ipv6 = events.iter().any(|event| event.kind.numbers(Family::Ipv4).is_none());
-    let family = if is_ipv6 { Family::Ipv6 } else { Family::Ipv4 };
     if events.is_empty() {
         return Ok(None);
     }
@@ -257,7 +253,7 @@ fn icmp_problem(capture: &Path, recording: &Recording) -> Result<Option<String>,
     let made: Vec<String> = events
         .iter()
         .map(|event| {
-            let (icmp_type, code) = event.kind.numbers(family).unwrap_or_default();
+            let (icmp_type, code) = event.kind.numbers(event.family).unwrap_or_default();
             let mtu = event.mtu.map_or(String::new(), |mtu| format!("{mtu} "));
             format!("{} {icmp_type} {code} {mtu}1", event.seq.0)
         })

@@ -54,15 +54,16 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
             }
             Entry::Icmp(event) => {
                 let state = transitions.state(event.from);
-                let ends = event.ends_connection(state);
+                let call = event.call();
+                let ends = state == State::SynSent && call.is_some();
                 match by_icmp(event, state) {
                     // Linux goes on where the row ends, or ends where it goes on: no report of the kernel confirms that.
                     Some((id, row_ends)) if row_ends != ends => drop(found.0.entry(id).or_insert(Evidence::Wire)),
                     Some((id, _)) => found.add([(event.from, id)]),
                     None => {}
                 }
-                if ends {
-                    transitions.call(event.from, Call::Failed);
+                if let Some(call) = call {
+                    transitions.call(event.from, call);
                 }
             }
             Entry::Settled { client, server, .. } => {
@@ -175,7 +176,7 @@ fn errno(result: &ActionResult) -> Option<Errno> {
 mod tests {
     use super::*;
     use crate::matcher::support::{Sketch, Tape};
-    use crate::scenario::IcmpError;
+    use crate::scenario::{Family, IcmpError};
 
     const HANDSHAKE: [&str; 3] = ["C > S SYN seq 0", "S > C SYN ACK seq 0 ack 1", "C > S ACK seq 1 ack 1"];
 
@@ -204,6 +205,7 @@ mod tests {
         recording.entries.push(Entry::Icmp(IcmpEvent {
             step: 1,
             at: 0,
+            family: Family::Ipv4,
             kind,
             from,
             to,

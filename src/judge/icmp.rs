@@ -49,7 +49,8 @@ pub(super) fn sent(scenario: &Scenario, recording: &Recording) -> Option<Check> 
                         Some(seq) => Some(conversation.isn(error.from).unwrap_or_default() + seq),
                         None => last.get(&(error.from, error.to)).copied(),
                     };
-                    if error.is_none_or(|error| !is_it(event, error, number(error))) {
+                    let is_family = event.family == scenario.settings.family;
+                    if !is_family || error.is_none_or(|error| !is_it(event, error, number(error))) {
                         wrong.push(format!("{} says another error than was sent", line(scenario, step)));
                     }
                 }
@@ -193,6 +194,7 @@ mod tests {
         let mut event = IcmpEvent {
             step: 1,
             at: 0,
+            family: Family::Ipv4,
             kind: IcmpKind::HostUnreachable,
             from: Party::Client,
             to: Party::Server,
@@ -223,6 +225,7 @@ mod tests {
             Some(Status::Failed)
         );
         assert_eq!(judged(|event| event.seq += 1), Some(Status::Failed));
+        assert_eq!(judged(|event| event.family = Family::Ipv6), Some(Status::Failed));
         assert_eq!(judged(|event| event.mtu = Some(1000)), Some(Status::Failed));
         assert_eq!(judged(|event| event.step = 0), Some(Status::Failed));
         let turned = |event: &mut IcmpEvent| (event.from, event.to) = (event.to, event.from);

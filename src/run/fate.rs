@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Recording};
 use crate::matcher::Strike;
 use crate::scenario::How;
-use crate::tcp::{Call, Origin, Replay, Segment};
+use crate::tcp::{Origin, Replay, Segment};
 
 /// What the wire did with a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -149,11 +149,10 @@ impl<'r> Fates<'r> {
 
     /// Has a replay take note of an entry, as [`Fates::way`] says. Returns the segment that a release lets go on.
     pub fn replay(&mut self, entry: &'r Entry, replay: &mut Replay) -> Option<&'r Segment> {
-        if let Some(event) = entry
-            .icmp()
-            .filter(|event| event.ends_connection(replay.state(event.from)))
+        if let Some(event) = entry.icmp()
+            && let Some(call) = event.call()
         {
-            replay.call(event.from, Call::Failed);
+            replay.call(event.from, call);
         }
         let Way { sent, delivered } = self.way(entry);
         sent.into_iter().for_each(|segment| replay.sent(segment));

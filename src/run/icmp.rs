@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Entry;
 use crate::bench::{IcmpCounters, IcmpTypes};
-use crate::scenario::{IcmpError, IcmpKind};
-use crate::tcp::{Nanos, Party, Seq, State};
+use crate::scenario::{Family, IcmpKind};
+use crate::tcp::{Call, Nanos, Party, Seq};
 
 /// An ICMP error that the lab has sent about a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct IcmpEvent {
     pub step: usize,
     /// When.
     pub at: Nanos,
+    /// The address family, without which the kind may mean two things.
+    pub family: Family,
     /// What it says.
     pub kind: IcmpKind,
     /// The sender of the quoted segment, to whom it came.
@@ -78,23 +80,12 @@ impl IcmpFate {
 }
 
 impl IcmpEvent {
-    pub(super) fn new(step: usize, at: Nanos, error: &IcmpError, seq: Seq, fate: IcmpFate) -> IcmpEvent {
-        IcmpEvent {
-            step,
-            at,
-            kind: error.kind,
-            from: error.from,
-            to: error.to,
-            seq,
-            mtu: error.mtu,
-            fate,
-        }
-    }
-
-    /// Whether Linux gives up the connection because of it, when the receiver's end is in this state. (What becomes of an
-    /// end in SYN-RECEIVED is not modelled.)
-    pub fn ends_connection(&self, state: State) -> bool {
-        state == State::SynSent && self.fate == IcmpFate::Received && self.kind.ends_an_open()
+    /// What it does to an end that has no connection yet; nothing if TCP did not take it.
+    pub fn call(&self) -> Option<Call> {
+        let taken = self.fate == IcmpFate::Received && self.kind.ends_an_open();
+        taken.then(|| Call::Unreachable {
+            passive: self.kind.ends_a_passive_open(self.family),
+        })
     }
 
     /// `to C about seq 0, made by hand`; `relative` is the quoted number relative to its sender's ISN.

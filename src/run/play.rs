@@ -24,7 +24,7 @@ use crate::capture::{Decoded, Frame, LinkType, decode};
 use crate::endpoint::Endpoint;
 use crate::matcher;
 use crate::scenario::{IcmpError, Injection, Scenario, Step, Verb};
-use crate::tcp::{Party, State};
+use crate::tcp::{Call, Party, State};
 
 /// How often the kernel is asked again while a scenario waits for a state or for silence.
 const POLL: Duration = Duration::from_millis(1);
@@ -343,8 +343,22 @@ impl<'a> Play<'a> {
                 self.bench.inject(&packet, quoted.source)?;
                 self.bench.barrier()?;
                 let fate = IcmpFate::of(before, self.bench.icmp_counters()?);
-                self.log
-                    .add(Entry::Icmp(IcmpEvent::new(step, at, error, quoted.seq, fate)));
+                let event = IcmpEvent {
+                    step,
+                    at,
+                    family: self.scenario.settings.family,
+                    kind: error.kind,
+                    from: error.from,
+                    to: error.to,
+                    seq: quoted.seq,
+                    mtu: error.mtu,
+                    fate,
+                };
+                if event.from == Party::Server && matches!(event.call(), Some(Call::Unreachable { passive: true })) {
+                    // The listener has no half-open connection any more: an ACK that comes now opens none.
+                    self.eyes.forget_connection();
+                }
+                self.log.add(Entry::Icmp(event));
                 ActionResult::done()
             }
             None => ActionResult::impossible(format!(

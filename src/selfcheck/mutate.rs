@@ -2,7 +2,7 @@
 
 use crate::endpoint::ActionResult;
 use crate::run::{Ending, Entry, Fate, IcmpEvent, IcmpFate, Recording, SocketReport};
-use crate::scenario::IcmpKind;
+use crate::scenario::{Family, IcmpKind};
 use crate::tcp::{Checksum, Flags, Origin, Segment, State, TcpOption};
 
 /// A recording that differs from the original in one place.
@@ -143,6 +143,11 @@ impl Mutants<'_> {
             let seq = event.seq + step;
             set("icmp number", IcmpEvent { seq, ..*event });
         }
+        let family = match event.family {
+            Family::Ipv4 => Family::Ipv6,
+            Family::Ipv6 => Family::Ipv4,
+        };
+        set("icmp family", IcmpEvent { family, ..*event });
         let mtu = event.mtu.xor(Some(1));
         set("icmp mtu", IcmpEvent { mtu, ..*event });
         let (from, to) = (event.to, event.from);

@@ -30,6 +30,11 @@ pub enum Call {
     Abort,
     /// An open failed, or the connection timed out: the socket is CLOSED.
     Failed,
+    /// An ICMP error has come that ends an open (section 3.9.2.2); an established connection goes on.
+    Unreachable {
+        /// Whether it also ends one that waits for the handshake's ACK behind a listener, for which fewer do.
+        passive: bool,
+    },
 }
 
 /// Replays RFC 9293's state machine for the client's and the server's end.
@@ -154,6 +159,11 @@ impl End {
                 _ => {}
             },
             Call::Failed => self.state = Closed,
+            Call::Unreachable { passive } => match self.state {
+                SynSent => self.state = Closed,
+                SynReceived if passive || !self.passive => self.abandon(),
+                _ => {}
+            },
         }
     }
 
@@ -527,6 +537,18 @@ mod tests {
             ("T39", LastAck, Do::Call(Client, Call::Abort), Closed),
             ("T40, Linux", TimeWait, Do::Call(Client, Call::Abort), TimeWait),
             ("T42", SynSent, Do::Call(Client, Call::Failed), Closed),
+            (
+                "T112",
+                SynSent,
+                Do::Call(Client, Call::Unreachable { passive: false }),
+                Closed,
+            ),
+            (
+                "T114",
+                Established,
+                Do::Call(Client, Call::Unreachable { passive: true }),
+                Established,
+            ),
             ("T44", Established, Do::Call(Client, Call::Failed), Closed),
             ("T50", SynSent, Sent(client("SYN", 0, 0, b"")), SynSent),
             ("T51", SynReceived, Sent(client("SYN ACK", 0, 1, b"")), SynReceived),
@@ -614,6 +636,12 @@ mod tests {
             ("T9", Gets(peer("ACK", 1, 1, b"")), Established),
             ("T10", Gets(peer("RST", 1, 0, b"")), Listen),
             ("T43", Do::Call(Server, Call::Failed), Closed),
+            ("ICMP", Do::Call(Server, Call::Unreachable { passive: true }), Listen),
+            (
+                "ICMP of the other kinds",
+                Do::Call(Server, Call::Unreachable { passive: false }),
+                SynReceived,
+            ),
             ("T72", Gets(peer("SYN", 9, 0, b"")), Listen),
             ("T73", Gets(peer("SYN", 0, 0, b"")), SynReceived),
             ("T74", Gets(peer("ACK", 0, 1, b"")), SynReceived),
