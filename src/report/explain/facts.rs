@@ -224,7 +224,13 @@ impl<'a> Walk<'a> {
         let window = self.window(segment);
         let (sender, receiver) = (&self.ends[from], &self.ends[to]);
         let old = segment.sequence_len() > 0 && sender.next.is_some_and(|next| segment.seq.is_before(next));
-        let again = sender.begun.get(&segment.seq).copied().filter(|_| old && !rst);
+        let icmp = self.icmp.filter(|event| event.from == segment.from);
+        let again = sender.begun.get(&segment.seq).copied().or_else(|| {
+            // A later piece of what was too big begins within that segment.
+            icmp.and_then(|event| event.mtu)?;
+            sender.sending(relative.seq)
+        });
+        let again = again.filter(|_| old && !rst);
         let probe = segment.sequence_len() == 0
             && !rst
             && sender.next.is_some_and(|next| segment.seq + 1 == next)
@@ -253,7 +259,7 @@ impl<'a> Walk<'a> {
             allowed: receiver.offered,
             window: (window, sender.offered.is_some_and(|offered| offered != window)),
             heard: sender.heard,
-            icmp: self.icmp.filter(|event| event.from == segment.from),
+            icmp,
             unread: sender.received.saturating_sub(sender.read),
         };
         self.note_sent(segment, relative, rst);
@@ -345,6 +351,12 @@ impl<'a> Walk<'a> {
 }
 
 impl End<'_> {
+    /// The first segment that carried the byte with this relative number.
+    fn sending(&self, seq: u32) -> Option<usize> {
+        let carried = |sent: &&Sent| seq.wrapping_sub(sent.seq) < sent.len;
+        self.sent.values().filter(carried).map(|sent| sent.number).min()
+    }
+
     /// A SYN begins a new sequence space.
     fn open_anew(&mut self, syn: &Segment) {
         self.initial = Some(syn.seq);
