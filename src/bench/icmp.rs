@@ -3,6 +3,7 @@
 //! From `/proc/thread-self/net/snmp`, `snmp6` and `netstat`. They are the evidence that an error made by hand has arrived:
 //! no system call reports that. Only errors are counted here: echo, redirects and neighbour discovery are left out.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io;
 use std::ops::{Add, Sub};
@@ -85,6 +86,23 @@ impl IcmpCounters {
     }
 }
 
+/// `2 unreachable, 1 time exceeded`; `none`.
+impl Display for IcmpTypes {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let all = [
+            (self.dest_unreachs, "unreachable"),
+            (self.pkt_too_bigs, "too big"),
+            (self.time_excds, "time exceeded"),
+            (self.parm_probs, "parameter problem"),
+            (self.src_quenchs, "source quench"),
+        ];
+        let some = all.iter().filter(|(count, _)| *count > 0);
+        let text = some.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>();
+        f.write_str(if text.is_empty() { "none" } else { "" })?;
+        f.write_str(&text.join(", "))
+    }
+}
+
 impl Add for IcmpTypes {
     type Output = IcmpTypes;
 
@@ -152,6 +170,11 @@ mod tests {
         assert_eq!(all.received, types(22, 30, 43, 54, 5));
         assert_eq!(all.sent, types(66, 70, 87, 98, 9));
         assert_eq!((all.in_errors, all.out_of_window), (11, 11));
+        assert_eq!(
+            all.received.to_string(),
+            "22 unreachable, 30 too big, 43 time exceeded, 54 parameter problem, 5 source quench"
+        );
+        assert_eq!(IcmpTypes::default().to_string(), "none");
         assert_eq!(all - all, IcmpCounters::default());
         let without = IcmpCounters::parse(SNMP, None, NETSTAT).unwrap();
         assert_eq!(without.received, types(2, 0, 3, 4, 5));

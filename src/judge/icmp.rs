@@ -116,7 +116,7 @@ pub(super) fn counted(scenario: &Scenario, recording: &Recording) -> Option<Chec
     };
     if counters.received != sent || made - sent != IcmpTypes::default() {
         wrong.push(format!(
-            "the kernel counted {:?} coming in and {sent:?} going out, of which {made:?} were made by hand",
+            "of ICMP errors the kernel counted coming in: {}; going out: {sent}; made by hand: {made}",
             counters.received
         ));
     }
