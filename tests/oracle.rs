@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use support::Play;
-use tcplab::run::Recording;
+use tcplab::run::{Entry, Recording};
 use tcplab::tcp::{Conversation, Flags, Segment, TcpOption};
 
 /// The fields that are compared, by tshark's names; [`lab_says`] gives the lab's values in the same order.
@@ -190,6 +190,7 @@ fn agrees(name: &str, tcpdump: bool) -> Result<Completion, Failed> {
         lines.push(transcript_line(segment, &agreed));
     }
     problems.extend(analysis::problems(name, &recording, &analysed));
+    problems.extend(icmp_problem(&capture, &recording)?);
     problems.extend(transcript_problem(&play.text("transcript.txt"), &lines));
     if tcpdump {
         let counted = count_with_tcpdump(&capture)?;
@@ -268,6 +269,41 @@ fn dissect(capture: &Path) -> Result<(Rows, Rows), String> {
             })
             .unzip()),
     }
+}
+
+/// The ICMP errors that the lab has made, against those that tshark finds: type, code, quoted number, size, checksum.
+fn icmp_problem(capture: &Path, recording: &Recording) -> Result<Option<String>, String> {
+    let events: Vec<_> = recording.entries.iter().filter_map(Entry::icmp).collect();
+    if events.is_empty() {
+        return Ok(None);
+    }
+    let settings = tempfile::tempdir().map_err(|error| format!("make a folder: {error}"))?;
+    let fields = |family: &str| ["type", "code", "mtu", "checksum.status"].map(|name| format!("{family}.{name}"));
+    let fields = [fields("icmp"), fields("icmpv6")].concat();
+    let output = Command::new("tshark")
+        .env("WIRESHARK_CONFIG_DIR", settings.path())
+        .args(["-n", "-r"])
+        .arg(capture)
+        .args(["-o", "tcp.relative_sequence_numbers:FALSE"])
+        .args(["-Y", "icmp || icmpv6", "-T", "fields", "-e", "tcp.seq"])
+        .args(fields.iter().flat_map(|field| ["-e", field]))
+        .output()
+        .map_err(|error| format!("start tshark: {error}"))?;
+    let found = String::from_utf8_lossy(&output.stdout).into_owned();
+    // The columns of the other family are empty.
+    let found: Vec<String> = found
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let made: Vec<String> = events
+        .iter()
+        .map(|event| {
+            let (icmp_type, code) = event.kind.numbers(event.family).unwrap_or_default();
+            let mtu = event.mtu.map_or(String::new(), |mtu| format!("{mtu} "));
+            format!("{} {icmp_type} {code} {mtu}1", event.seq.0)
+        })
+        .collect();
+    Ok((found != made).then(|| format!("tshark sees the ICMP errors {found:?}, the lab made {made:?}")))
 }
 
 /// The lab's values of [`FIELDS`], in tshark's spelling.

@@ -15,7 +15,7 @@ use super::barrier::Barrier;
 use super::enter::{EnterError, EnterStep};
 use super::inject::Injector;
 use super::link::set_up_loopback;
-use super::{Counters, Queue, SocketDiag, SocketInfo, route, sysctl};
+use super::{Counters, IcmpCounters, Queue, SocketDiag, SocketInfo, route, sysctl};
 use crate::scenario::{Family, RouteMetrics, SysctlValue};
 use crate::tcp::Party;
 
@@ -335,6 +335,16 @@ impl Bench {
         let sent = injector.send(packet, destination).map_err(BenchError::Inject);
         self.injector = Some(injector);
         sent
+    }
+
+    /// What the kernel has counted about ICMP since the bench was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`BenchError::Counters`].
+    pub fn icmp_counters(&self) -> Result<IcmpCounters, BenchError> {
+        let now = IcmpCounters::read().map_err(BenchError::Counters)?;
+        Ok(now - self.start.icmp)
     }
 
     /// Puts a queue on the wire of a private bench: from now on each TCP packet waits until it is let go.

@@ -1,4 +1,4 @@
-//! The TCP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022) and Linux's own from `netstat`
+//! The TCP and ICMP counters of a network namespace, from `/proc/thread-self/net/snmp` (RFC 4022) and Linux's own from `netstat`
 //! beside it.
 //!
 //! `/proc/net` will not do: it is that of the process's main thread. IPv6 has no line of its own; its segments count in
@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 
 use serde::{Deserialize, Serialize};
+
+use super::IcmpCounters;
 
 const PATH: &str = "/proc/thread-self/net/snmp";
 const LINUX_PATH: &str = "/proc/thread-self/net/netstat";
@@ -31,6 +33,9 @@ pub struct Counters {
     /// the kernel does not say, and in recordings that did not ask.
     #[serde(default)]
     pub listen_overflows: Option<u64>,
+    /// The ICMP errors.
+    #[serde(default)]
+    pub icmp: IcmpCounters,
 }
 
 impl Counters {
@@ -41,6 +46,7 @@ impl Counters {
         let extended = fs::read_to_string(LINUX_PATH)?;
         Ok(Counters {
             listen_overflows: value_of(&extended, "TcpExt: ", "ListenOverflows"),
+            icmp: IcmpCounters::read()?,
             ..counters
         })
     }
@@ -58,9 +64,11 @@ impl Counters {
                 .listen_overflows
                 .zip(start.listen_overflows)
                 .map(|(now, start)| now.saturating_sub(start)),
+            icmp: self.icmp - start.icmp,
         }
     }
 
+    /// The TCP counters. The file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
     fn parse(text: &str) -> Option<Counters> {
         let value = |name| value_of(text, "Tcp: ", name);
         Some(Counters {
@@ -71,6 +79,7 @@ impl Counters {
             out_rsts: value("OutRsts")?,
             in_csum_errors: value("InCsumErrors")?,
             listen_overflows: None,
+            icmp: IcmpCounters::default(),
         })
     }
 }
@@ -100,6 +109,7 @@ mod tests {
             out_rsts: 5,
             in_csum_errors: 6,
             listen_overflows: None,
+            icmp: IcmpCounters::default(),
         };
         let extended = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 2 3\nIpExt: InOctets\nIpExt: 9\n";
         assert_eq!(value_of(extended, "TcpExt: ", "ListenOverflows"), Some(2));

@@ -59,6 +59,8 @@ impl LinkType {
 pub enum Decoded {
     /// A TCP segment.
     Tcp(Box<TcpFrame>),
+    /// An ICMP or ICMPv6 message.
+    Icmp,
     /// Something else: UDP, ARP, …
     Other,
     /// A frame whose headers cannot be read.
@@ -144,6 +146,7 @@ pub fn decode(link: LinkType, bytes: &[u8], original_len: u32) -> Decoded {
             let cut = bytes.len() < usize::try_from(original_len).unwrap_or(usize::MAX);
             segment(net, tcp, bytes.len(), original_len, cut).unwrap_or_else(|reason| damaged("IP", reason))
         }
+        (_, Some(TransportSlice::Icmpv4(_) | TransportSlice::Icmpv6(_)), _) => Decoded::Icmp,
         (_, Some(_), _) => Decoded::Other,
         (Some(net), None, _) if net.ip_payload_ref().is_some_and(|payload| payload.fragmented) => {
             match net.ip_payload_ref().map(|payload| payload.ip_number) {

@@ -11,7 +11,11 @@ use etherparse::{
 use thiserror::Error;
 
 use super::TcpFrame;
+use crate::scenario::IcmpKind;
 use crate::tcp::{Checksum, TcpOption};
+
+/// How many routers a packet may pass; as in the bench's profile.
+pub(super) const HOP_LIMIT: u8 = 64;
 
 /// Why a segment cannot be put into a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,6 +37,9 @@ pub enum EncodeError {
         /// Where it goes.
         destination: SocketAddr,
     },
+    /// An ICMP error of the other family.
+    #[error("`{0}` is no ICMP error of this address family")]
+    Kind(IcmpKind),
 }
 
 impl TcpFrame {

@@ -9,6 +9,7 @@ use thiserror::Error;
 mod decode;
 mod encode;
 mod file;
+mod icmp;
 mod live;
 mod probe;
 

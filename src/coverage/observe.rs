@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use crate::run::{ActionResult, Calls, Entry, Fates, Recording, Way, ends_connection};
-use crate::scenario::{Action, Scenario, ShutdownHow, Verb};
+use crate::run::{ActionResult, Calls, Entry, Fates, IcmpEvent, IcmpFate, Recording, Way, ends_connection};
+use crate::scenario::{Action, IcmpKind, Scenario, Severity, ShutdownHow, Verb};
 use crate::tcp::{Call, Named, Party, Repeats, State, Transitions};
 
 /// What shows that a transition took place; the better, the greater.
@@ -61,6 +61,20 @@ pub fn observe(scenario: &Scenario, recording: &Recording) -> BTreeMap<&'static 
                 // What is made by hand for an end without a socket shows nothing about a TCP.
                 let named = sent.into_iter().chain(delivered);
                 found.add(named.filter(|(party, _)| scenario.settings.peer != Some(*party)));
+            }
+            Entry::Icmp(event) => {
+                let state = transitions.state(event.from);
+                let call = event.call();
+                let ends = state == State::SynSent && call.is_some();
+                match by_icmp(event, state) {
+                    // Linux goes on where the row ends, or ends where it goes on: no report of the kernel confirms that.
+                    Some((id, row_ends)) if row_ends != ends => drop(found.0.entry(id).or_insert(Evidence::Wire)),
+                    Some((id, _)) => found.add([(event.from, id)]),
+                    None => {}
+                }
+                if let Some(call) = call {
+                    transitions.call(event.from, call);
+                }
             }
             Entry::Settled { client, server, .. } => {
                 for (party, reported) in [(Party::Client, *client), (Party::Server, *server)] {
@@ -130,6 +144,22 @@ fn timer(state: State) -> Option<&'static str> {
     })
 }
 
+/// What happens when an error comes that TCP takes for one about its connection: the row of the table is named by state and
+/// error, also where Linux goes on otherwise than the row says. With it, whether the connection ends by the row.
+fn by_icmp(event: &IcmpEvent, state: State) -> Option<(&'static str, bool)> {
+    use IcmpKind::PortUnreachable;
+    if event.fate != IcmpFate::Received {
+        return None;
+    }
+    Some(match (state, event.kind, event.kind.severity()?) {
+        (State::SynSent, PortUnreachable, _) => ("T112", true),
+        (State::SynSent, _, Severity::Soft) => ("T113", false),
+        (State::Established, _, Severity::Soft) => ("T114", false),
+        (State::Established, _, Severity::Hard) => ("T115", true),
+        _ => return None,
+    })
+}
+
 /// What a call shows that leaves the wire alone, made in this state.
 fn call_without_segment(verb: &Verb, result: &ActionResult, state: State) -> Option<&'static str> {
     use State::*;
@@ -158,5 +188,82 @@ fn errno(result: &ActionResult) -> Option<Errno> {
     match result {
         ActionResult::Failed { errno, .. } => Some(Errno::from_raw(*errno)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::support::{Sketch, Tape};
+    use crate::scenario::{Family, IcmpError};
+
+    const HANDSHAKE: [&str; 3] = ["C > S SYN seq 0", "S > C SYN ACK seq 0 ack 1", "C > S ACK seq 1 ack 1"];
+
+    /// What an error shows that comes to the client after these segments, and after which the kernel reports this state.
+    fn shown(segments: &[&str], kind: IcmpKind, fate: IcmpFate, reported: State) -> Option<(&'static str, Evidence)> {
+        let (from, to) = (Party::Client, Party::Server);
+        let line = IcmpError {
+            kind,
+            span: 0..0,
+            from,
+            to,
+            seq: None,
+            mtu: None,
+        };
+        let scenario = Sketch::default()
+            .act(Party::Client, Verb::Connect { to_self: false })
+            .act(Party::Client, Verb::Icmp(line))
+            .scenario();
+        let mut recording = Tape::new().start(0).segments(segments).start(1).recording;
+        let seq = recording.segments().last().expect("a segment").seq;
+        recording.entries.push(Entry::Settled {
+            step: 0,
+            client: None,
+            server: None,
+        });
+        recording.entries.push(Entry::Icmp(IcmpEvent {
+            step: 1,
+            at: 0,
+            family: Family::Ipv4,
+            kind,
+            from,
+            to,
+            seq,
+            mtu: None,
+            fate,
+        }));
+        recording.entries.push(Entry::Settled {
+            step: 1,
+            client: Some(reported),
+            server: None,
+        });
+        let shown = observe(&scenario, &recording);
+        shown
+            .into_iter()
+            .find(|(id, _)| ["T112", "T113", "T114", "T115"].contains(id))
+    }
+
+    #[test]
+    fn an_icmp_error_is_named_by_state_and_kind_and_confirmed_where_linux_keeps_to_the_row() {
+        use IcmpKind::*;
+        let (syn, all) = (&HANDSHAKE[..1], &HANDSHAKE[..]);
+        let taken = IcmpFate::Received;
+        let (closed, open) = (State::Closed, State::Established);
+        assert_eq!(
+            shown(syn, PortUnreachable, taken, closed),
+            Some(("T112", Evidence::Kernel))
+        );
+        assert_eq!(
+            shown(syn, HostUnreachable, taken, closed),
+            Some(("T113", Evidence::Wire))
+        );
+        assert_eq!(shown(all, NoRoute, taken, open), Some(("T114", Evidence::Kernel)));
+        assert_eq!(
+            shown(all, ProtocolUnreachable, taken, open),
+            Some(("T115", Evidence::Wire))
+        );
+        assert_eq!(shown(all, SourceQuench, taken, open), None);
+        assert_eq!(shown(all, HostUnreachable, IcmpFate::OutOfWindow, open), None);
+        assert_eq!(shown(syn, PortUnreachable, IcmpFate::Lost, State::SynSent), None);
     }
 }

@@ -133,7 +133,7 @@ impl Endpoint {
                 Ok(handle) => stream::transfer(&handle, verb).await,
                 Err(stop) => stop.into(),
             },
-            Verb::State(_) | Verb::Wait | Verb::Peer(_) | Verb::Wire(_) => {
+            Verb::State(_) | Verb::Wait | Verb::Peer(_) | Verb::Icmp(_) | Verb::Wire(_) => {
                 ActionResult::impossible(format!("`{}` is not an action of a socket", verb.name()))
             }
         }

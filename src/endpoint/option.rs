@@ -42,5 +42,7 @@ fn numbers(option: SocketOption) -> (i32, i32) {
         O::IpTtl => (libc::IPPROTO_IP, libc::IP_TTL),
         O::Ipv6Tclass => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
         O::Ipv6UnicastHops => (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS),
+        O::IpRecverr => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        O::Ipv6Recverr => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
             Entry::ActionEnded { step, result, .. } => {
                 begun.insert(*step, result);
             }
-            Entry::Segment(_) | Entry::Fault { .. } | Entry::Settled { .. } => {}
+            Entry::Segment(_) | Entry::Fault { .. } | Entry::Icmp(_) | Entry::Settled { .. } => {}
         }
     }
     let place = |span| {

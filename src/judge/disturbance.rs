@@ -70,6 +70,7 @@ fn longest(scenario: &Scenario, recording: &Recording) -> (Duration, usize) {
                 latest = latest.max(Some(*at));
             }
             Entry::Segment(segment) => latest = latest.max(Some(segment.at)),
+            Entry::Icmp(event) => latest = latest.max(Some(event.at)),
             Entry::Fault { at, .. } => latest = latest.max(Some(*at)),
             Entry::Settled { .. } => {}
         }

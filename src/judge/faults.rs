@@ -89,7 +89,7 @@ fn differences(scenario: &Scenario, recording: &Recording, lines: &[Option<&Faul
                     }
                 }
             },
-            Entry::ActionEnded { .. } | Entry::Settled { .. } => {}
+            Entry::ActionEnded { .. } | Entry::Icmp(_) | Entry::Settled { .. } => {}
         }
     }
     if let Some((step, ..)) = delayed.first().filter(|_| recording.ending == Ending::Completed) {

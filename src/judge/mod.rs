@@ -15,6 +15,7 @@ mod disturbance;
 mod expectation;
 mod faults;
 mod findings;
+mod icmp;
 mod lints;
 mod payload;
 mod sockets;
@@ -151,6 +152,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
         expectation::ending(scenario, recording),
     ];
     checks.extend(faults::check(scenario, recording));
+    checks.extend(icmp::sent(scenario, recording));
     checks.extend(findings::check(scenario, recording, &findings));
     checks.extend(scenario.deviations.iter().map(|deviation| {
         let detail = format!("Linux deviates, as the scenario says: {}", deviation.reason);
@@ -170,6 +172,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
         checks.push(counters::kernel(recording));
         checks.push(sockets::check(scenario, recording));
     }
+    checks.extend(icmp::counted(scenario, recording));
     checks.push(payload::check(scenario, recording));
     checks.push(states::check(scenario, recording));
     checks.extend(lints::check(scenario, recording));

@@ -87,7 +87,7 @@ fn connections<'r>(actions: &[&Action], recording: &'r Recording) -> Vec<Connect
                     connection.arrived.extend(delivered);
                 }
             }
-            Entry::Settled { .. } => {}
+            Entry::Icmp(_) | Entry::Settled { .. } => {}
         }
     }
     all

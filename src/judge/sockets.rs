@@ -75,7 +75,7 @@ fn refused(scenario: &Scenario, recording: &Recording) -> Vec<usize> {
                 captured - 1
             }
             Entry::Fault { segment, .. } => *segment,
-            Entry::ActionEnded { .. } | Entry::Settled { .. } => continue,
+            Entry::ActionEnded { .. } | Entry::Icmp(_) | Entry::Settled { .. } => continue,
         };
         if overflows(&replay) > before {
             refused.push(index);

@@ -82,6 +82,12 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
                 (now, last_segment) = (segment.at, segment.at);
                 only_syn_acks = keeps_silent(only_syn_acks, segment);
             }
+            Entry::Icmp(event) => {
+                if let Some(call) = event.call() {
+                    replay.call(event.from, call);
+                }
+            }
+            // What they do to a state the replay has taken note of.
             Entry::Fault { .. } => {}
             Entry::Settled { step, client, server } => {
                 let quiet = Duration::from_nanos(now.saturating_sub(last_segment));

@@ -148,7 +148,7 @@ pub fn compare(scenario: &Scenario, recording: &Recording) -> Match {
                 }
                 before += 1;
             }
-            Entry::ActionEnded { .. } | Entry::Fault { .. } | Entry::Settled { .. } => {}
+            Entry::ActionEnded { .. } | Entry::Fault { .. } | Entry::Icmp(_) | Entry::Settled { .. } => {}
         }
     }
     if rejected.is_none()

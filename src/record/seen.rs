@@ -41,7 +41,7 @@ impl Session {
                         segments.push(pattern);
                     }
                 }
-                Entry::Fault { .. } | Entry::Settled { .. } => {}
+                Entry::Fault { .. } | Entry::Icmp(_) | Entry::Settled { .. } => {}
             }
         }
         session

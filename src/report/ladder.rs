@@ -89,7 +89,13 @@ fn actor(text: &str) -> (Option<Party>, String) {
     let (word, verb) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if word == "peer" {
         // The segment is sent in the name of the end that stands on its left.
-        let sender = verb.split_whitespace().nth(1).unwrap_or_default();
+        let mut words = verb.split_whitespace();
+        let sender = match words.next() {
+            // An ICMP error comes to the sender of the segment that it is about.
+            Some("icmp") => words.nth(2),
+            _ => words.next(),
+        };
+        let sender = sender.unwrap_or_default();
         let party = Party::ALL
             .into_iter()
             .find(|party| party.letter().to_string() == sender);

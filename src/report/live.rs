@@ -170,6 +170,11 @@ impl<'a> Live<'a> {
                 let text = format!("wire  segment {} {}", segment + 1, fate.name());
                 Some(timed(*at, &theme.paint(Role::Doubt, &text), &theme))
             }
+            Entry::Icmp(event) => {
+                let relative = running.conversation.relative_to(event.from, event.seq);
+                let text = format!("icmp  {} {}", event.kind, event.describe(relative));
+                Some(timed(event.at, &theme.paint(Role::Doubt, &text), &theme))
+            }
             Entry::Settled { .. } => None,
         };
         match line.filter(|_| self.detail == Detail::Session) {
@@ -195,7 +200,7 @@ impl<'a> Live<'a> {
 
 fn actor(action: &Action) -> Role {
     match action.party {
-        _ if matches!(action.verb, Verb::Wire(_)) => Role::Doubt,
+        _ if matches!(action.verb, Verb::Wire(_) | Verb::Icmp(_)) => Role::Doubt,
         Party::Client => Role::Client,
         Party::Server => Role::Server,
     }

@@ -51,7 +51,7 @@ pub(super) struct Eyes {
     clock: Clock,
     server: SocketAddr,
     pub(super) matcher: Matcher,
-    /// All TCP frames, for the saved capture.
+    /// All TCP and ICMP frames, for the saved capture.
     pub(super) frames: Vec<Frame>,
     pub(super) segments: usize,
     pub(super) stall: Stall,
@@ -185,8 +185,14 @@ impl Eyes {
                 self.clock.now().saturating_sub(self.clock.since_start(frame.realtime)),
                 step,
             );
-            let Decoded::Tcp(tcp) = decode(self.link, &frame.bytes, frame.original_len) else {
-                continue;
+            let tcp = match decode(self.link, &frame.bytes, frame.original_len) {
+                Decoded::Tcp(tcp) => tcp,
+                Decoded::Icmp => {
+                    // It explains what TCP does next to whoever reads the saved capture.
+                    self.frames.push(frame);
+                    continue;
+                }
+                Decoded::Other | Decoded::Damaged { .. } => continue,
             };
             let segment = self.segment(*tcp, frame.realtime);
             self.frames.push(frame);

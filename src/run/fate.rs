@@ -258,6 +258,11 @@ impl<'r> Fates<'r> {
             } => self.segment(*segment),
             _ => None,
         };
+        if let Some(event) = entry.icmp()
+            && let Some(call) = event.call()
+        {
+            replay.call(event.from, call);
+        }
         let Way { sent, delivered } = self.way(entry);
         sent.into_iter().for_each(|segment| replay.sent(segment));
         delivered.into_iter().for_each(|segment| replay.delivered(segment));

@@ -1,9 +1,10 @@
-//! Segments made by hand: what a `peer send` line leaves open is filled in from the conversation so far.
+//! Segments and ICMP errors made by hand: what a `peer` line leaves open is filled in from the conversation so far.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::capture::TcpFrame;
-use crate::scenario::{Injection, OptionPattern, Settings};
+use crate::scenario::{IcmpError, Injection, OptionPattern, Settings};
 use crate::tcp::{Checksum, Conversation, Flags, IpFields, Origin, Party, Segment, Seq, TcpOption};
 
 /// Follows the conversation.
@@ -13,6 +14,8 @@ pub(super) struct Forge {
     conversation: Conversation,
     /// The last TSval of each end, client first.
     clocks: [u32; 2],
+    /// The last segment in each direction, by its sender and receiver.
+    last: HashMap<(Party, Party), Segment>,
 }
 
 impl Forge {
@@ -22,12 +25,14 @@ impl Forge {
             isn: Seq(settings.isn),
             conversation: Conversation::default(),
             clocks: [0; 2],
+            last: HashMap::new(),
         }
     }
 
     /// Takes note of a captured segment.
     pub(super) fn see(&mut self, segment: &Segment) {
         self.conversation.relate(segment);
+        self.last.insert((segment.from, segment.to), segment.clone());
         for option in &segment.options {
             if let TcpOption::Timestamps { value, .. } = option {
                 self.clocks[segment.from as usize] = *value;
@@ -76,6 +81,33 @@ impl Forge {
             Origin::Spoofed
         };
         (frame, origin)
+    }
+
+    /// The segment that an ICMP error quotes: the last one in its direction, with another number if the line names one;
+    /// `None` when there was none.
+    pub(super) fn quoted(
+        &self,
+        error: &IcmpError,
+        (source, destination): (SocketAddr, SocketAddr),
+    ) -> Option<TcpFrame> {
+        let segment = self.last.get(&(error.from, error.to))?.clone();
+        Some(TcpFrame {
+            source,
+            destination,
+            seq: error
+                .seq
+                .map_or(segment.seq, |seq| self.base(error.from, Flags::empty()) + seq),
+            ack: segment.ack,
+            flags: segment.flags,
+            window: segment.window,
+            urgent: segment.urgent,
+            options: segment.options,
+            len: segment.len,
+            payload: segment.payload,
+            checksum: Checksum::Correct,
+            ip: segment.ip,
+            offset: segment.offset,
+        })
     }
 
     /// What the numbers of `party` are relative to: its ISN, which the first SYN of a fake end chooses; 0 before any SYN.

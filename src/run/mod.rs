@@ -9,6 +9,7 @@ pub mod event;
 mod eyes;
 mod fate;
 mod forge;
+mod icmp;
 mod interrupt;
 mod log;
 mod play;
@@ -35,6 +36,7 @@ use crate::scenario::{Expect, Scenario, Settings, Verb};
 use crate::tcp::Party;
 pub use calls::{Calls, calls_in_the_end, ends_connection};
 pub use fate::{Damage, Fate, Fates, Way};
+pub use icmp::{IcmpEvent, IcmpFate};
 pub use interrupt::Interrupt;
 pub use recording::{CaptureStats, Counters, Ending, Entry, Environment, Mode, Recording, SocketReport, Stall};
 
@@ -52,7 +54,7 @@ pub struct Options {
 pub struct Run {
     /// What happened.
     pub recording: Recording,
-    /// The captured TCP frames, for a capture file.
+    /// The captured TCP and ICMP frames, for a capture file.
     pub frames: Vec<Frame>,
 }
 
@@ -242,6 +244,8 @@ fn needs_a_bench(scenario: &Scenario) -> Option<&'static str> {
         Some("changes settings")
     } else if has(|verb| matches!(verb, Verb::Peer(_))) {
         Some("sends segments made by hand")
+    } else if has(|verb| matches!(verb, Verb::Icmp(_))) {
+        Some("sends ICMP errors made by hand")
     } else if has(|verb| matches!(verb, Verb::Wire(_))) {
         Some("disturbs the wire")
     } else if has(|verb| matches!(verb, Verb::Connect { to_self: true })) {

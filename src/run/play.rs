@@ -18,13 +18,13 @@ use self::explore::Exploration;
 use super::clock::Clock;
 use super::eyes::{Eyes, Look};
 use super::log::Log;
-use super::{ActionResult, Ending, Entry, Interrupt, RunError, SocketReport};
+use super::{ActionResult, Ending, Entry, IcmpEvent, IcmpFate, Interrupt, RunError, SocketReport};
 use crate::bench::{Bench, SocketInfo, Timer};
 use crate::capture::{Decoded, Frame, LinkType, decode};
 use crate::endpoint::Endpoint;
 use crate::matcher;
-use crate::scenario::{Injection, Scenario, Step, Verb};
-use crate::tcp::{Party, State};
+use crate::scenario::{IcmpError, Injection, Scenario, Step, Verb};
+use crate::tcp::{Call, Party, State};
 
 /// How often the kernel is asked again while a scenario waits for a state or for silence.
 const POLL: Duration = Duration::from_millis(1);
@@ -165,7 +165,8 @@ impl<'a> Play<'a> {
             self.eyes.forget_connection();
         }
         // What a timer has sent since the last step belongs to that one.
-        if self.eyes.has_wire() && self.settle(number.saturating_sub(1))? == Look::Unexpected {
+        let quotes = matches!(action.verb, Verb::Icmp(_));
+        if (self.eyes.has_wire() || quotes) && self.settle(number.saturating_sub(1))? == Look::Unexpected {
             return Ok(Some(Ending::Mismatch {
                 step: number.saturating_sub(1),
             }));
@@ -177,10 +178,16 @@ impl<'a> Play<'a> {
         if let Verb::Wire(fault) = &action.verb {
             self.eyes.act(number, fault, &mut self.log)?;
         }
-        let on_socket = !matches!(action.verb, Verb::State(_) | Verb::Wait | Verb::Peer(_) | Verb::Wire(_));
+        let on_socket = !matches!(
+            action.verb,
+            Verb::State(_) | Verb::Wait | Verb::Peer(_) | Verb::Icmp(_) | Verb::Wire(_)
+        );
         let mut over = action.background;
         if let Verb::Peer(injection) = &action.verb {
             self.inject(number, injection)?;
+            over = true;
+        } else if let Verb::Icmp(error) = &action.verb {
+            self.inject_icmp(number, error)?;
             over = true;
         } else if on_socket {
             self.start(number, action.party, &action.verb);
@@ -321,6 +328,49 @@ impl<'a> Play<'a> {
             step,
             at: self.clock.now(),
             result: ActionResult::done(),
+        });
+        Ok(())
+    }
+
+    /// Makes an ICMP error and sends it; the kernel's counters tell what became of it.
+    fn inject_icmp(&mut self, step: usize, error: &IcmpError) -> Result<(), RunError> {
+        let addresses = (self.address(error.from), self.address(error.to));
+        let result = match self.eyes.forge.quoted(error, addresses) {
+            Some(quoted) => {
+                let packet = quoted.encode_icmp_about(error.kind, error.mtu)?;
+                let before = self.bench.icmp_counters()?;
+                let at = self.clock.now();
+                self.bench.inject(&packet, quoted.source)?;
+                self.bench.barrier()?;
+                let fate = IcmpFate::of(before, self.bench.icmp_counters()?);
+                let event = IcmpEvent {
+                    step,
+                    at,
+                    family: self.scenario.settings.family,
+                    kind: error.kind,
+                    from: error.from,
+                    to: error.to,
+                    seq: quoted.seq,
+                    mtu: error.mtu,
+                    fate,
+                };
+                if event.from == Party::Server && matches!(event.call(), Some(Call::Unreachable { passive: true })) {
+                    // The listener has no half-open connection any more: an ACK that comes now opens none.
+                    self.eyes.forget_connection();
+                }
+                self.log.add(Entry::Icmp(event));
+                ActionResult::done()
+            }
+            None => ActionResult::impossible(format!(
+                "no segment {} > {} has been captured that could be quoted",
+                error.from.letter(),
+                error.to.letter()
+            )),
+        };
+        self.log.add(Entry::ActionEnded {
+            step,
+            at: self.clock.now(),
+            result,
         });
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Damage, Fate};
+use super::{Damage, Fate, IcmpEvent};
 pub use crate::bench::Counters;
 pub use crate::capture::CaptureStats;
 use crate::endpoint::ActionResult;
@@ -58,6 +58,7 @@ impl Recording {
         let last = self.entries.iter().rev().find_map(|entry| match entry {
             Entry::ActionStarted { at, .. } | Entry::ActionEnded { at, .. } | Entry::Fault { at, .. } => Some(*at),
             Entry::Segment(segment) => Some(segment.at),
+            Entry::Icmp(event) => Some(event.at),
             Entry::Settled { .. } => None,
         });
         Duration::from_nanos(last.unwrap_or_default())
@@ -121,6 +122,8 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         damage: Option<Damage>,
     },
+    /// The lab has sent an ICMP error about a segment.
+    Icmp(IcmpEvent),
     /// The step's segments have been seen and everything in flight was delivered: what the kernel reports now.
     Settled {
         /// The step's number, from 0.

@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list, nearest, quote};
 use super::settings::BENCH_KEYS;
 use super::timeline::{self, Timeline};
-use super::{Deviation, Finding, Injection, Scenario, Settings, Span, Verb};
+use super::{Deviation, Family, Finding, Injection, Scenario, Settings, Span, Verb};
 use crate::rfc9293;
 use crate::tcp::Flags;
 
@@ -152,6 +152,7 @@ impl Reader<'_> {
         if let Some(timeline) = timeline.as_ref().filter(|timeline| timeline.is_whole) {
             self.fake_end(&settings, &timeline.phases);
             self.ip_options(&settings, &timeline.phases);
+            self.icmp(&settings, &timeline.phases);
         }
         let Timeline {
             phases, written_out, ..
@@ -190,7 +191,7 @@ impl Reader<'_> {
         let Some(fake) = settings.peer else { return };
         let mut opened = false;
         for action in phases.iter().flat_map(|phase| &phase.steps).map(|step| &step.action) {
-            if action.party != fake {
+            if action.party != fake || matches!(action.verb, Verb::Icmp(_)) {
                 continue;
             }
             let Verb::Peer(Injection { segment, .. }) = &action.verb else {
@@ -210,6 +211,46 @@ impl Reader<'_> {
                     .push(Diagnostic::new(segment.span.clone(), message, label).help(help));
             }
             opened |= is_syn;
+        }
+    }
+
+    /// ICMP errors are those of the family, with a size that it allows, and come to an end that has a socket.
+    fn icmp(&mut self, settings: &Settings, phases: &[super::Phase]) {
+        let (name, smallest) = match settings.family {
+            Family::Ipv4 => ("IPv4", 68),
+            Family::Ipv6 => ("IPv6", 1280),
+        };
+        for action in phases.iter().flat_map(|phase| &phase.steps).map(|step| &step.action) {
+            let Verb::Icmp(error) = &action.verb else { continue };
+            let kind = error.kind;
+            let diagnostic = if kind.numbers(settings.family).is_none() {
+                let help = match kind.counterpart() {
+                    Some(other) => format!("with {name} it is `{other}`"),
+                    None => format!("{name} has nothing like it"),
+                };
+                let message = format!("expected an ICMP error of {name}");
+                Diagnostic::new(
+                    error.span.clone(),
+                    message,
+                    format!("`{kind}` belongs to the other family"),
+                )
+                .help(help)
+            } else if error.mtu.is_some_and(|mtu| mtu < smallest) {
+                let message = format!("expected an `mtu` of at least {smallest} bytes");
+                let label = format!("{name} has no smaller one");
+                Diagnostic::new(action.span.clone(), message, label)
+                    .help(format!("such as `mtu {}`", smallest.max(1000)))
+            } else if settings.peer == Some(error.from) {
+                let message = "expected an end with a socket to which the error comes";
+                let label = format!("it would come to the {}, who is played by hand", error.from);
+                let (from, to) = (error.to.letter(), error.from.letter());
+                Diagnostic::new(action.span.clone(), message, label).help(format!(
+                    "an error comes to the sender of the segment that it quotes: `about {from} > {to}`"
+                ))
+            } else {
+                continue;
+            };
+            self.diagnostics.push(diagnostic);
         }
     }
 

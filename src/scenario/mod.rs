@@ -8,6 +8,7 @@
 mod diagnostic;
 mod fault;
 mod file;
+mod icmp;
 mod layout;
 mod library;
 mod model;
@@ -21,6 +22,7 @@ mod tests;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use fault::{Aim, Fault, How, Place, Which};
 pub use file::parse;
+pub use icmp::{IcmpError, IcmpKind, Severity};
 pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};
 pub use model::{

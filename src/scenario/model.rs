@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Fault;
+use super::{Fault, IcmpError};
 use crate::tcp::{Ecn, Flags, IpFields, Party, State};
 
 /// Bytes of the scenario file: where something was written.
@@ -148,7 +148,8 @@ impl Default for Settings {
 }
 
 /// The address family of a scenario's conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Family {
     /// IPv4.
     Ipv4,
@@ -276,6 +277,8 @@ pub enum Verb {
     Wait,
     /// `peer send C > S RST seq 13`: the lab sends this segment in the name of its sender.
     Peer(Injection),
+    /// `peer icmp KIND about C > S`: the lab sends an ICMP error to the sender of the quoted segment.
+    Icmp(IcmpError),
     /// A line of the actor `wire`; the action's party is the sender of the segments that it is about.
     Wire(Fault),
 }
@@ -329,6 +332,7 @@ impl Verb {
             Verb::State(_) => "state",
             Verb::Wait => "wait",
             Verb::Peer(_) => "peer send",
+            Verb::Icmp(_) => "peer icmp",
             Verb::Wire(fault) => fault.name(),
         }
     }
@@ -441,11 +445,13 @@ pub enum SocketOption {
     IpTtl,
     Ipv6Tclass,
     Ipv6UnicastHops,
+    IpRecverr,
+    Ipv6Recverr,
 }
 
 impl SocketOption {
     /// All of them with the kernel's spelling, such as `TCP_NODELAY`.
-    pub const NAMES: [(&'static str, SocketOption); 20] = [
+    pub const NAMES: [(&'static str, SocketOption); 22] = [
         ("TCP_NODELAY", SocketOption::TcpNodelay),
         ("TCP_CORK", SocketOption::TcpCork),
         ("TCP_QUICKACK", SocketOption::TcpQuickack),
@@ -466,6 +472,8 @@ impl SocketOption {
         ("IP_TTL", SocketOption::IpTtl),
         ("IPV6_TCLASS", SocketOption::Ipv6Tclass),
         ("IPV6_UNICAST_HOPS", SocketOption::Ipv6UnicastHops),
+        ("IP_RECVERR", SocketOption::IpRecverr),
+        ("IPV6_RECVERR", SocketOption::Ipv6Recverr),
     ];
 }
 

@@ -1,8 +1,8 @@
 //! Mutants of a recording.
 
 use crate::endpoint::ActionResult;
-use crate::run::{Damage, Ending, Entry, Fate, Recording, SocketReport};
-use crate::scenario::Place;
+use crate::run::{Damage, Ending, Entry, Fate, IcmpEvent, IcmpFate, Recording, SocketReport};
+use crate::scenario::{Family, IcmpKind, Place};
 use crate::tcp::{Checksum, Ecn, Flags, Origin, Segment, State, TcpOption};
 
 /// A recording that differs from the original in one place.
@@ -53,6 +53,7 @@ pub fn mutants(original: &Recording, show: &mut dyn FnMut(Mutant)) {
         match entry {
             Entry::ActionEnded { result, .. } => all.of_result(place, result),
             Entry::Fault { fate, .. } => all.of_fault(place, *fate),
+            Entry::Icmp(event) => all.of_icmp(place, event),
             Entry::Settled { client, server, .. } => all.of_states(place, *client, *server),
             _ => {}
         }
@@ -141,6 +142,48 @@ impl Mutants<'_> {
                 *step += 1;
             }
         });
+    }
+
+    fn of_icmp(&mut self, place: usize, event: &IcmpEvent) {
+        let name = format!("entry {place}: {}", event.kind);
+        self.add("icmp left out", name.clone(), |recording| {
+            drop(recording.entries.remove(place));
+        });
+        self.add("icmp doubled", name.clone(), |recording| {
+            recording.entries.insert(place, recording.entries[place].clone());
+        });
+        let mut set = |kind: &'static str, changed: IcmpEvent| {
+            self.add(kind, format!("{name} becomes {changed:?}"), |recording| {
+                recording.entries[place] = Entry::Icmp(changed);
+            });
+        };
+        for (_, kind) in IcmpKind::NAMES {
+            if kind != event.kind {
+                set("icmp kind", IcmpEvent { kind, ..*event });
+            }
+        }
+        for fate in IcmpFate::ALL {
+            if fate != event.fate {
+                set("icmp fate", IcmpEvent { fate, ..*event });
+            }
+        }
+        for step in [1, u32::MAX] {
+            let seq = event.seq + step;
+            set("icmp number", IcmpEvent { seq, ..*event });
+        }
+        let family = match event.family {
+            Family::Ipv4 => Family::Ipv6,
+            Family::Ipv6 => Family::Ipv4,
+        };
+        set("icmp family", IcmpEvent { family, ..*event });
+        let mtu = event.mtu.xor(Some(1));
+        set("icmp mtu", IcmpEvent { mtu, ..*event });
+        let (from, to) = (event.to, event.from);
+        if from != to {
+            set("icmp direction", IcmpEvent { from, to, ..*event });
+        }
+        let step = event.step + 1;
+        set("icmp line", IcmpEvent { step, ..*event });
     }
 
     fn of_segment(&mut self, place: usize, number: usize, next: Option<usize>) {
@@ -372,7 +415,16 @@ impl Mutants<'_> {
                 }
             });
         }
-        for (name, counter) in counters {
+        let icmp: [(&str, Counter); 4] = [
+            ("InDestUnreachs", |counters| &mut counters.icmp.received.dest_unreachs),
+            ("OutTimeExcds", |counters| &mut counters.icmp.sent.time_excds),
+            ("icmpInErrors", |counters| &mut counters.icmp.in_errors),
+            ("OutOfWindowIcmps", |counters| &mut counters.icmp.out_of_window),
+        ];
+        // Nobody looks at them where no error was made by hand.
+        let of_icmp = self.original.entries.iter().any(|entry| entry.icmp().is_some());
+        let icmp = icmp.into_iter().filter(|_| of_icmp);
+        for (name, counter) in counters.into_iter().chain(icmp) {
             let kind = if name == "tcpInErrs" {
                 "kernel counter tcpInErrs"
             } else {

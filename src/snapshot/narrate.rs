@@ -15,7 +15,7 @@ use super::payload::{describe, hex};
 use super::stream::{Stream, streams};
 use super::text::visible;
 use super::transcript::{Line, SegmentLine};
-use crate::run::{ActionResult, Calls, Ending, Entry, Fate, Fates, Recording, calls_in_the_end};
+use crate::run::{ActionResult, Calls, Ending, Entry, Fate, Fates, IcmpEvent, Recording, calls_in_the_end};
 use crate::scenario::{Scenario, Step, Verb};
 use crate::tcp::{Call, Checksum, Conversation, Flags, Party, Relative, Replay, Segment, State, TcpOption};
 
@@ -32,6 +32,7 @@ pub(super) fn narrate(scenario: &Scenario, recording: &Recording) -> Vec<Line> {
                 fate: Fate::Released,
                 ..
             } => narrator.released(entry, *step, *segment),
+            Entry::Icmp(event) => narrator.icmp(entry, event),
             Entry::ActionEnded { .. } | Entry::Fault { .. } | Entry::Settled { .. } => {}
         }
     }
@@ -198,6 +199,19 @@ impl<'a> Narrator<'a> {
                 None => format!("-> {what}"),
             });
         }
+        self.tell_states();
+    }
+
+    /// An ICMP error has come to an end: which number it quotes stands on its line.
+    fn icmp(&mut self, entry: &'a Entry, event: &IcmpEvent) {
+        let relative = self.conversation.relative_to(event.from, event.seq);
+        if self.step == Some(event.step)
+            && let Some(Line::Action { result, .. }) =
+                self.lines.iter_mut().rfind(|line| matches!(line, Line::Action { .. }))
+        {
+            *result = Some(format!("-> {}", event.describe(relative)));
+        }
+        self.fates.replay(entry, &mut self.replay);
         self.tell_states();
     }
 

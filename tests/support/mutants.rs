@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcplab::scenario::{
-    Action, Aim, Count, Expect, Fault, Finding, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Place,
-    Scenario, SegmentPattern, Span, Step, Timing, Verb, Want, Which,
+    Action, Aim, Count, Expect, Fault, Finding, How, IcmpError, IcmpKind, Injection, OptionPattern, OptionsPattern,
+    Outcome, Payload, Place, Scenario, SegmentPattern, Span, Step, Timing, Verb, Want, Which,
 };
 use tcplab::tcp::{Ecn, Flags, State};
 
@@ -175,6 +175,27 @@ fn of_action(action: &Action) -> Vec<(String, Action)> {
             for (name, segment, _) in unnamed.into_iter().filter(|(.., is_unnamed)| *is_unnamed) {
                 verb(with(segment), format!("{name} named"));
             }
+        }
+        Verb::Icmp(error) => {
+            let mut other = |change: &str, error: IcmpError| verb(Verb::Icmp(error), change.to_owned());
+            for (name, kind) in IcmpKind::NAMES {
+                if kind != error.kind {
+                    other(name, IcmpError { kind, ..error.clone() });
+                }
+            }
+            let seq = Some(error.seq.map_or(12_345, |seq| seq ^ 1));
+            other("number", IcmpError { seq, ..error.clone() });
+            let mtu = error.mtu.xor(Some(1));
+            other("mtu", IcmpError { mtu, ..error.clone() });
+            let (from, to) = (error.to, error.from);
+            other(
+                "direction",
+                IcmpError {
+                    from,
+                    to,
+                    ..error.clone()
+                },
+            );
         }
         Verb::Wire(fault) => of_fault(fault)
             .into_iter()

@@ -244,7 +244,7 @@ proptest! {
                 prop_assert_eq!(cut.checksum, Checksum::Unknown);
             }
             Decoded::Damaged { .. } => {}
-            Decoded::Other => prop_assert!(false, "a prefix of TCP is not something else"),
+            Decoded::Icmp | Decoded::Other => prop_assert!(false, "a prefix of TCP is not something else"),
         }
     }
 }

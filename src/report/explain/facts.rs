@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::run::{ActionResult, Calls, Entry, Fate, Fates, Recording, calls_in_the_end};
+use crate::run::{ActionResult, Calls, Entry, Fate, Fates, IcmpEvent, IcmpFate, Recording, calls_in_the_end};
 use crate::scenario::{Scenario, Step};
 pub(super) use crate::tcp::slot;
 use crate::tcp::{
@@ -42,6 +42,8 @@ pub(super) struct Facts<'a> {
     pub(super) heard: Option<Heard<'a>>,
     /// Whether its IP header says something else than that of its sender's last segment.
     pub(super) new_ip: bool,
+    /// The ICMP error that came to its sender in this step.
+    pub(super) icmp: Option<&'a IcmpEvent>,
     /// Bytes that have reached the sender and that its application has not read.
     pub(super) unread: u64,
 }
@@ -87,6 +89,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
         analysis: Analysis::default(),
         fates: Fates::of(recording),
         ends: [End::default(), End::default()],
+        icmp: None,
         number: 0,
     };
     let mut facts = Vec::new();
@@ -100,6 +103,7 @@ pub(super) fn facts<'a>(scenario: &'a Scenario, recording: &'a Recording) -> Vec
                 fate: Fate::Released,
                 ..
             } => walk.released(entry, *segment),
+            Entry::Icmp(event) => walk.icmp(entry, event),
             Entry::Fault { .. } | Entry::Settled { .. } => {}
         }
     }
@@ -116,6 +120,8 @@ struct Walk<'a> {
     analysis: Analysis,
     fates: Fates<'a>,
     ends: [End<'a>; 2],
+    /// The error that the step's line has sent, if TCP took it.
+    icmp: Option<&'a IcmpEvent>,
     number: usize,
 }
 
@@ -141,6 +147,7 @@ struct End<'a> {
 impl<'a> Walk<'a> {
     fn begin(&mut self, number: usize) {
         self.step = Some(number);
+        self.icmp = None;
         let Some(step) = self.scenario_steps.get(number) else {
             return;
         };
@@ -166,6 +173,12 @@ impl<'a> Walk<'a> {
         for call in calls_in_the_end(&step.action.verb, result) {
             self.replay.call(step.action.party, *call);
         }
+    }
+
+    /// An ICMP error comes to the sender of the segment that it quotes.
+    fn icmp(&mut self, entry: &'a Entry, event: &'a IcmpEvent) {
+        self.fates.replay(entry, &mut self.replay);
+        self.icmp = Some(event).filter(|event| event.fate == IcmpFate::Received);
     }
 
     /// A segment that the wire had kept reaches its receiver.
@@ -198,8 +211,16 @@ impl<'a> Walk<'a> {
             self.ends[from].open_anew();
         }
         let (sender, receiver) = (&self.ends[from], &self.ends[to]);
+        let icmp = self.icmp.filter(|event| event.from == segment.from);
         let (again, needless) = match role.numbers {
-            Numbers::Again { first, acknowledged } => (first.map(|index| index + 1), acknowledged),
+            Numbers::Again { first, acknowledged } => {
+                let again = first.map(|index| index + 1).or_else(|| {
+                    // A later piece of what was too big begins within that segment.
+                    icmp.and_then(|event| event.mtu)?;
+                    sender.sending(relative.seq)
+                });
+                (again, acknowledged)
+            }
             _ => (None, false),
         };
         let mut facts = Facts {
@@ -226,6 +247,7 @@ impl<'a> Walk<'a> {
             window: (role.window, role.resized),
             heard: sender.heard,
             new_ip: segment.ip != sender.ip,
+            icmp,
             unread: sender.received.saturating_sub(sender.read),
         };
         self.ends[from].ip = segment.ip.clone();
@@ -310,6 +332,12 @@ impl<'a> Walk<'a> {
 }
 
 impl End<'_> {
+    /// The first segment that carried the byte with this relative number.
+    fn sending(&self, seq: u32) -> Option<usize> {
+        let carried = |sent: &&Sent| seq.wrapping_sub(sent.seq) < sent.len;
+        self.sent.values().filter(carried).map(|sent| sent.number).min()
+    }
+
     /// A SYN begins a new sequence space.
     fn open_anew(&mut self) {
         self.next = None;

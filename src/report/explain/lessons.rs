@@ -1,8 +1,8 @@
 //! What a run teaches: general rules, each said only when this run shows it.
 
 use super::facts::{Facts, Sent, facts, slot};
-use crate::run::{ActionResult, Entry, Recording};
-use crate::scenario::{Scenario, Step, Verb};
+use crate::run::{ActionResult, Entry, IcmpEvent, IcmpFate, Recording};
+use crate::scenario::{IcmpKind, Scenario, Step, Verb};
 use crate::tcp::{Flags, Party, State};
 
 /// The rules that this run shows, in ASCII, each with its evidence, in the order in which a beginner meets them.
@@ -12,6 +12,7 @@ pub fn lessons_shown(scenario: &Scenario, recording: &Recording) -> Vec<String> 
         acknowledgment_rule(&facts),
         two_sequence_spaces(&facts),
         nobody_asks_for_a_packet(&facts),
+        icmp_counts_for_its_connection(recording),
         wrong_echo(scenario, recording),
         first_closer_waits(&facts),
     ]
@@ -59,13 +60,19 @@ fn two_sequence_spaces(facts: &[Facts<'_>]) -> Option<String> {
 fn nobody_asks_for_a_packet(facts: &[Facts<'_>]) -> Option<String> {
     let rule = "A receiver never asks for a packet: its ACK says what it has";
     let lost = facts.iter().find_map(|facts| {
-        facts
-            .again
-            .filter(|_| facts.segment.len > 0)
-            .map(|first| (facts.number, first, facts.asked))
+        facts.again.filter(|_| facts.segment.len > 0).map(|first| {
+            (
+                facts.number,
+                first,
+                facts.asked,
+                facts.icmp.is_some_and(|event| event.mtu.is_some()),
+            )
+        })
     });
-    if let Some((again, first, asked)) = lost {
-        let why = if asked >= 3 {
+    if let Some((again, first, asked, too_big)) = lost {
+        let why = if too_big {
+            "when ICMP told it the largest packet that gets through".to_owned()
+        } else if asked >= 3 {
             format!("after {asked} duplicate ACKs")
         } else {
             "when its timer ran out".to_owned()
@@ -81,6 +88,31 @@ fn nobody_asks_for_a_packet(facts: &[Facts<'_>]) -> Option<String> {
     Some(format!(
         "{rule}. ACK {ack} in segment {number} means that everything before number {ack} has arrived; what is lost the \
          sender repeats by its own timer (RFC 9293 section 3.8.1)."
+    ))
+}
+
+/// An ICMP error, and what TCP makes of it.
+fn icmp_counts_for_its_connection(recording: &Recording) -> Option<String> {
+    let events: Vec<&IcmpEvent> = recording.entries.iter().filter_map(Entry::icmp).collect();
+    let rule =
+        "An ICMP error counts for the connection whose segment it quotes, if its number lies from SND.UNA to SND.NXT";
+    let ignored = events.iter().find(|event| event.fate == IcmpFate::OutOfWindow);
+    let shown = ignored.or(events.first())?;
+    let (kind, to) = (shown.kind, shown.from);
+    let effect = match shown.fate {
+        IcmpFate::OutOfWindow => "it does not, so the {to} ignores the error (RFC 5927 section 4.1)",
+        IcmpFate::NoConnection | IcmpFate::Lost => return None,
+        IcmpFate::Received if kind.has_mtu() => "the {to} makes its segments smaller and sends them again (RFC 1191)",
+        IcmpFate::Received if kind == IcmpKind::SourceQuench => {
+            "the {to} drops a source quench in silence (RFC 9293 MUST-55)"
+        }
+        IcmpFate::Received => {
+            "Linux gives up an open because of it, and never an established connection (RFC 9293 section 3.9.2.2, RFC 5461)"
+        }
+    };
+    let effect = effect.replace("{to}", to.name());
+    Some(format!(
+        "{rule}. Here comes `{kind}` to the {to}, made by hand: {effect}."
     ))
 }
 

@@ -203,7 +203,14 @@ fn repeated(facts: &Facts<'_>, first: usize) -> String {
         (_, 0) => "its FIN".to_owned(),
         (_, len) => span(relative.seq, len),
     };
-    let why = if facts.needless {
+    let too_big = facts.icmp.and_then(|event| event.mtu);
+    let why = if let Some(mtu) = too_big.filter(|_| !facts.needless) {
+        return format!(
+            "The {from} repeats what was in segment {first}, in smaller pieces ({what}): the ICMP error says that a packet of \
+             more than {mtu} bytes does not get through, so waiting for an ACK is no use (RFC 1191 section 6.5, RFC 9293 \
+             section 3.7.2)."
+        );
+    } else if facts.needless {
         "although it was acknowledged: that ACK had not reached it".to_owned()
     } else if facts.asked >= 3 {
         format!("because {} duplicate ACKs say that it is missing", facts.asked)

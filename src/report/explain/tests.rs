@@ -4,8 +4,8 @@ use std::sync::Arc;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::run::{ActionResult, CaptureStats, Ending, Entry, Environment, Mode, Stall};
-use crate::scenario::{Action, Outcome, Payload, Phase, Settings};
+use crate::run::{ActionResult, CaptureStats, Ending, Entry, Environment, IcmpEvent, IcmpFate, Mode, Stall};
+use crate::scenario::{Action, Family, IcmpKind, Outcome, Payload, Phase, Settings};
 use crate::tcp::sample::{client, itself, server, session};
 use crate::tcp::{Party, Segment, Seq, TcpOption};
 
@@ -16,8 +16,10 @@ enum Do {
     /// An action with its result, which comes when the segments after it have passed.
     With(Party, Verb, ActionResult),
     Wire(Vec<Segment>),
+    /// An ICMP error that comes to the client in the step.
+    Icmp(IcmpKind, Option<u16>),
 }
-use Do::{Act, Wire, With};
+use Do::{Act, Icmp, Wire, With};
 
 fn run(play: Vec<Do>) -> (Scenario, Recording) {
     let (mut steps, mut entries, mut pending) = (Vec::new(), Vec::new(), None);
@@ -25,6 +27,20 @@ fn run(play: Vec<Do>) -> (Scenario, Recording) {
         let (party, verb, result) = match what {
             Wire(segments) => {
                 entries.extend(segments.into_iter().map(Entry::Segment));
+                continue;
+            }
+            Icmp(kind, mtu) => {
+                entries.push(Entry::Icmp(IcmpEvent {
+                    step: steps.len(),
+                    at: 0,
+                    family: Family::Ipv4,
+                    kind,
+                    from: Party::Client,
+                    to: Party::Server,
+                    seq: client("ACK", 1, 1, b"").seq,
+                    mtu,
+                    fate: IcmpFate::Received,
+                }));
                 continue;
             }
             Act(party, verb) => (party, verb, done(None, None)),
@@ -317,6 +333,28 @@ fn repeated_segments_are_explained() {
     - The two directions count independently: the client began at 4294967291, the server at 7000. SEQ counts what an end sends, ACK what it has received from the other (RFC 9293 section 3.4).
     - A receiver never asks for a packet: its ACK says what it has. Segment 11 repeats segment 4 because the sender decided to, after 3 duplicate ACKs (RFC 9293 section 3.8.1).
     ");
+}
+
+#[test]
+fn an_icmp_error_is_explained_and_so_are_the_smaller_pieces_that_it_asks_for() {
+    let mut play = listen_and_connect(opened());
+    play.push(Wire(vec![
+        client("ACK", 0, 1, b""),
+        server("ACK", 1, 1, b""),
+        client("PSH ACK", 1, 1, b"abcdef"),
+    ]));
+    play.push(Icmp(IcmpKind::FragmentationNeeded, Some(1000)));
+    play.push(Wire(vec![
+        client("ACK", 1, 1, b"abcd"),
+        client("PSH ACK", 5, 1, b"ef"),
+        server("ACK", 1, 7, b""),
+    ]));
+    let told = told(play);
+    let has = |text: &str| assert!(told.contains(text), "{text}\n{told}");
+    has("7. The client repeats what was in segment 6, in smaller pieces (4 bytes as numbers 1 to 4)");
+    has("8. The client repeats what was in segment 6, in smaller pieces (2 bytes as numbers 5 to 6)");
+    has("because the sender decided to, when ICMP told it the largest packet that gets through");
+    has("Here comes `fragmentation-needed` to the client, made by hand");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn scenario(text: &str) -> Scenario {
 }
 
 /// Words of lines, between which any blanks may stand.
-const LINES: [&str; 21] = [
+const LINES: [&str; 22] = [
     "server listen backlog 3 -> EPIPE",
     "+1s client connect -> EPIPE &",
     "client send 64KiB of \"x\" -> EPIPE",
@@ -32,6 +32,7 @@ const LINES: [&str; 21] = [
     "table {\npeer send C > S | S > C PSH\nRST seq 5 | -\nack 5 FIN ACK seq 1 | ACK seq 0 \"a | b\" len 5\n}\nclient state CLOSED",
     "table {\n+1s client set | C > S | S > C PSH hex 48\nTCP_NODELAY 1 | stream 12 | seq 1 AE\nSO_KEEPALIVE 1 | x2 SYN | 65\n}\nclient state CLOSED",
     "table {\nclient bind port | ...\n40002 -> EPIPE | +\n40003 | -\n}\nclient state CLOSED",
+    "peer icmp fragmentation-needed about C > S seq 1 mtu 1000",
     "# a comment alone",
 ];
 

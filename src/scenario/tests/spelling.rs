@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use super::{expectations, play, step};
 use crate::scenario::{
-    Action, Address, Aim, Count, Expect, Fault, How, Injection, OptionPattern, OptionsPattern, Outcome, Payload, Place,
-    Scope, SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which, errno_name,
+    Action, Address, Aim, Count, Expect, Family, Fault, How, IcmpError, IcmpKind, Injection, OptionPattern,
+    OptionsPattern, Outcome, Payload, Place, Scope, SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want,
+    Which, errno_name,
 };
 use crate::tcp::{Ecn, Flags, Party, State};
 
@@ -344,6 +345,28 @@ fn injection() -> impl Strategy<Value = Injection> {
     )
 }
 
+/// An ICMP error of IPv4: the family of a file that names none.
+fn icmp() -> impl Strategy<Value = IcmpError> {
+    let kinds = IcmpKind::NAMES.map(|(_, kind)| kind);
+    let kinds = kinds.into_iter().filter(|kind| kind.numbers(Family::Ipv4).is_some());
+    let kinds = prop::sample::select(kinds.collect::<Vec<_>>());
+    (kinds, any::<bool>(), any::<Option<u32>>(), 68..=u16::MAX).prop_map(|(kind, turned, seq, mtu)| {
+        let (from, to) = if turned {
+            (Party::Server, Party::Client)
+        } else {
+            (Party::Client, Party::Server)
+        };
+        IcmpError {
+            kind,
+            span: 0..0,
+            from,
+            to,
+            seq,
+            mtu: kind.has_mtu().then_some(mtu),
+        }
+    })
+}
+
 /// The last action of the timeline, without its places.
 fn last_action(timeline: &str) -> Action {
     let scenario = play(timeline).unwrap_or_else(|diagnostics| panic!("{timeline}\n{diagnostics}"));
@@ -375,6 +398,17 @@ proptest! {
         prop_assert_eq!(action.party, injection.segment.from);
         if let Verb::Peer(parsed) = &mut action.verb {
             parsed.segment.span = 0..0;
+        }
+        prop_assert_eq!(action.verb, verb);
+    }
+
+    #[test]
+    fn a_printed_icmp_error_means_the_same(error in icmp()) {
+        let verb = Verb::Icmp(error.clone());
+        let mut action = last_action(&verb.to_string());
+        prop_assert_eq!(action.party, error.from);
+        if let Verb::Icmp(parsed) = &mut action.verb {
+            parsed.span = 0..0;
         }
         prop_assert_eq!(action.verb, verb);
     }
@@ -420,6 +454,10 @@ fn lines_have_one_canonical_spelling() {
             "peer send C > S RST bad checksum ip-options hex 01010100",
         ),
         ("client write \"x\" more -> EPIPE", "client write \"x\" more -> EPIPE"),
+        (
+            "+1s peer icmp fragmentation-needed about C > S mtu 1000 seq 1",
+            "+1s peer icmp fragmentation-needed about C > S seq 1 mtu 1000",
+        ),
     ] {
         assert_eq!(step(written).action.to_string(), printed);
     }

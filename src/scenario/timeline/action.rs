@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::errno;
+use super::icmp;
 use super::injection;
 use super::payload::{self, FORMS, Payloads};
 use super::quantity;
@@ -57,6 +58,10 @@ type Head = (Option<std::time::Duration>, Party, Verb);
 fn head(line: &mut Line, payloads: &mut Payloads) -> Result<Head, Diagnostic> {
     let delay = delay(line)?;
     if line.eat("peer") {
+        if line.eat("icmp") {
+            let error = icmp::parse(line)?;
+            return Ok((delay, error.from, Verb::Icmp(error)));
+        }
         let injection = injection::parse(line, payloads)?;
         return Ok((delay, injection.segment.from, Verb::Peer(injection)));
     }

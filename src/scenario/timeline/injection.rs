@@ -19,8 +19,8 @@ const MAX_OPTIONS: usize = 40;
 pub(super) fn parse(line: &mut Line, payloads: &mut Payloads) -> Result<Injection, Diagnostic> {
     if !line.eat("send") {
         return Err(line
-            .unexpected("expected `send` after `peer`")
-            .help(did_you_mean(line.peek_str(), &["send"])));
+            .unexpected("expected `send` or `icmp` after `peer`")
+            .help(did_you_mean(line.peek_str(), &["send", "icmp"])));
     }
     let segment = segment::one(line, payloads)?;
     let mut injection = Injection {

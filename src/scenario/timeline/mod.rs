@@ -6,6 +6,7 @@
 mod action;
 mod errno;
 mod field;
+mod icmp;
 mod injection;
 mod layout;
 mod options;

@@ -78,6 +78,9 @@ impl Play<'_> {
         if let Verb::Peer(injection) = &action.verb {
             self.way(&action.span, injection.segment.from, injection.segment.to);
         }
+        if let Verb::Icmp(error) = &action.verb {
+            self.way(&action.span, error.from, error.to);
+        }
     }
 
     /// `close` and `abort` mean the connection, or the listener while there is none.
@@ -140,6 +143,7 @@ impl Play<'_> {
             | Verb::State(_)
             | Verb::Wait
             | Verb::Peer(_)
+            | Verb::Icmp(_)
             | Verb::Wire(_) => {}
         }
     }

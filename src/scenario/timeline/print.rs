@@ -6,8 +6,8 @@ use super::errno::errno_name;
 use super::quantity::{duration_text, size_text};
 use super::wire::ordinal;
 use crate::scenario::{
-    Action, Address, Aim, Count, Expect, Fault, How, OptionPattern, OptionsPattern, Outcome, Payload, Place, Scope,
-    SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which,
+    Action, Address, Aim, Count, Expect, Fault, How, IcmpError, OptionPattern, OptionsPattern, Outcome, Payload, Place,
+    Scope, SegmentPattern, ShutdownHow, SocketOption, Timing, Verb, Want, Which,
 };
 
 /// Payloads of at least this many bytes are searched for a repeating pattern.
@@ -22,7 +22,7 @@ impl Display for Action {
         }
         match &self.verb {
             // The segment itself says in whose name it is sent.
-            Verb::Peer(_) => write!(f, "{}", self.verb)?,
+            Verb::Peer(_) | Verb::Icmp(_) => write!(f, "{}", self.verb)?,
             Verb::Wire(fault) => write!(f, "wire {fault}")?,
             verb => write!(f, "{} {verb}", self.party)?,
         }
@@ -68,6 +68,7 @@ impl Display for Verb {
                     }
                 }
             }
+            Verb::Icmp(error) => write!(f, " {error}"),
             Verb::Connect { to_self: false }
             | Verb::Echo { bytes: None }
             | Verb::Close { listener: false }
@@ -89,6 +90,16 @@ impl Display for Address {
             Some(port) => write!(f, " port {port}"),
             None => Ok(()),
         }
+    }
+}
+
+/// What stands behind `peer icmp`.
+impl Display for IcmpError {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let (from, to) = (self.from.letter(), self.to.letter());
+        write!(f, "{} about {from} > {to}", self.kind)?;
+        field(f, "seq ", self.seq)?;
+        field(f, "mtu ", self.mtu)
     }
 }
 

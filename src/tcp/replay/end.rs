@@ -143,6 +143,11 @@ impl End {
                 _ => {}
             },
             Call::Failed => self.state = Closed,
+            Call::Unreachable { passive } => match self.state {
+                SynSent => self.state = Closed,
+                SynReceived if passive || !self.passive => self.abandon(),
+                _ => {}
+            },
             Call::StillListening => {
                 if self.state == Closed && self.listener.open {
                     self.state = Listen;

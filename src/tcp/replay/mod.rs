@@ -51,6 +51,11 @@ pub enum Call {
     Abort,
     /// An open failed, or the connection timed out: the socket is CLOSED.
     Failed,
+    /// An ICMP error has come that ends an open (section 3.9.2.2); an established connection goes on.
+    Unreachable {
+        /// Whether it also ends one that waits for the handshake's ACK behind a listener, for which fewer do.
+        passive: bool,
+    },
     /// The connection that a listener had begun is gone, and the listener goes on: LISTEN.
     StillListening,
 }
