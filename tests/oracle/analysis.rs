@@ -5,7 +5,9 @@
 //! scenario does not show any more is a failure too.
 
 use tcplab::run::{Fate, Fates, Recording};
-use tcplab::tcp::{Acknowledgment, Analysis, Flags, Nanos, Numbers, Party, Probe, Role, Segment, Seq, TcpOption};
+use tcplab::tcp::{
+    Acknowledgment, Analysis, Flags, Nanos, Numbers, Origin, Party, Probe, Role, Segment, Seq, TcpOption,
+};
 
 /// tshark's flags, in the order of [`lab_says`], and behind them the ports.
 pub const FIELDS: [&str; 16] = [
@@ -59,7 +61,7 @@ struct Difference {
     reason: &'static str,
 }
 
-const DIFFERENCES: [Difference; 23] = [
+const DIFFERENCES: [Difference; 28] = [
     Difference {
         flags: &[RETRANSMISSION, FAST, SPURIOUS],
         tshark: false,
@@ -93,8 +95,8 @@ const DIFFERENCES: [Difference; 23] = [
     Difference {
         flags: &[RETRANSMISSION],
         tshark: false,
-        pattern: |seen| seen.segment.len > 1 && seen.role.next == Some(seen.segment.seq + 1),
-        scenario: Some("close/time-wait-old-segments"),
+        pattern: |seen| seen.segment.len > 0 && seen.role.next == Some(seen.segment.seq + 1),
+        scenario: Some("close/time-wait-matrix"),
         reason: "data that begins one number below the next: tshark takes that number for an earlier window probe",
     },
     Difference {
@@ -229,6 +231,42 @@ const DIFFERENCES: [Difference; 23] = [
         scenario: Some("reset/listener"),
         reason: "the end has sent segments before, but no SYN",
     },
+    Difference {
+        flags: &ALL,
+        tshark: true,
+        pattern: |seen| seen.segment.origin == Origin::FakeEnd,
+        scenario: Some("reset/closed-port"),
+        reason: "an end without a TCP sends whatever the scenario says, each segment for itself: the rules of neither are made for it",
+    },
+    Difference {
+        flags: &ALL,
+        tshark: false,
+        pattern: |seen| seen.segment.origin == Origin::FakeEnd,
+        scenario: Some("reset/listener"),
+        reason: "the same, seen from the other side",
+    },
+    Difference {
+        flags: &[DUPLICATE_ACK, KEEP_ALIVE_ACK, ACK_UNSENT],
+        tshark: true,
+        pattern: |seen| seen.peer_by_hand,
+        scenario: Some("close/closing-matrix"),
+        reason: "the answer to such a segment, which tshark reads in its light",
+    },
+    Difference {
+        flags: &[DUPLICATE_ACK, KEEP_ALIVE_ACK],
+        tshark: false,
+        pattern: |seen| seen.peer_by_hand,
+        scenario: Some("reset/syn-received"),
+        reason: "the same, seen from the other side",
+    },
+    Difference {
+        flags: &[KEEP_ALIVE],
+        tshark: true,
+        pattern: |seen| seen.segment.len == 1 && matches!(seen.role.numbers, Numbers::Again { .. }),
+        scenario: Some("loss/rto-karn"),
+        reason: "one byte, one number below the next: a keep-alive may look like that (RFC 9293, section 3.8.4), but here it is \
+                 the byte that was lost",
+    },
 ];
 
 /// All flags.
@@ -249,6 +287,8 @@ struct Seen<'r> {
     hesitates: bool,
     /// Whether a segment in the name of a true end came before.
     forged_before: bool,
+    /// Whether the segment before it was made by hand.
+    peer_by_hand: bool,
     /// Whether its receiver has opened its sequence space more than once.
     peer_reopened: bool,
     /// Whether its receiver has sent a segment with old numbers first and new ones behind them.
@@ -321,7 +361,7 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
     let fates = Fates::of(recording);
     let mut analysis = Analysis::default();
     let mut ends = [End::default(), End::default()];
-    let mut forged_before = false;
+    let (mut forged_before, mut by_hand) = (false, false);
     let mut round_trip = RoundTrip::default();
     let segments = recording.segments().zip(rows).enumerate();
     segments
@@ -368,11 +408,13 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
                     .duplicate_at
                     .is_some_and(|last| segment.at - last >= 20_000_000),
                 forged_before,
+                peer_by_hand: by_hand,
                 peer_reopened: receiver.reopened,
                 peer_straddled: receiver.straddled,
                 same_ports,
             };
             forged_before |= role.numbers == Numbers::Forged;
+            by_hand = segment.is_injected();
             seen
         })
         .collect()
