@@ -166,6 +166,23 @@ fn a_payload_file_is_read_from_the_scenarios_folder() {
 }
 
 #[test]
+fn a_symbolic_link_does_not_lead_out_of_the_folder() {
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(outside.path().join("secret"), "from elsewhere").expect("a file");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("test.toml");
+    fs::write(&path, file("client connect\nclient send file \"bytes\"")).expect("a file");
+    symlink(outside.path().join("secret"), folder.path().join("bytes")).expect("a link");
+    let error = load(&path, folder.path()).expect_err("a link to elsewhere").to_string();
+    assert!(error.contains("a symbolic link leads elsewhere"), "{error}");
+    // Within the folder a link is a name like any other.
+    fs::remove_file(folder.path().join("bytes")).expect("the link");
+    fs::write(folder.path().join("other"), "from here").expect("a file");
+    symlink("other", folder.path().join("bytes")).expect("a link");
+    load(&path, folder.path()).expect("a scenario");
+}
+
+#[test]
 fn a_payload_file_beyond_the_limit_is_refused() {
     let (folder, _library) = library();
     let large = fs::File::create(folder.path().join("large.bin")).expect("a file");

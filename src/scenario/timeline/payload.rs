@@ -93,6 +93,11 @@ impl<'a> Payloads<'a> {
                 .help("copy the file there; absolute paths and `..` are not allowed"));
         }
         let path = self.folder.join(path);
+        if leads_out(self.folder, &path) {
+            let message = "expected a file in the scenario's folder or below it";
+            return Err(Diagnostic::new(span, message, "a symbolic link leads elsewhere")
+                .help("copy the file there; what a scenario sends comes from its own folder"));
+        }
         read(&path).map_err(|error| match error {
             Unread::TooLarge(size) => {
                 let message = format!("expected a payload of at most {}", size_text(MAX_PAYLOAD));
@@ -109,6 +114,20 @@ impl<'a> Payloads<'a> {
 enum Unread {
     TooLarge(u64),
     Because(String),
+}
+
+/// Whether the file, with all symbolic links followed, lies outside of the folder. What cannot be found lies nowhere.
+fn leads_out(folder: &Path, path: &Path) -> bool {
+    // Without a name it is the working directory.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    match (folder.canonicalize(), path.canonicalize()) {
+        (Ok(folder), Ok(path)) => !path.starts_with(folder),
+        _ => false,
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unread> {
