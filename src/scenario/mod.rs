@@ -5,7 +5,9 @@
 //! each with its place. Whether the two ends can play a scenario is seen when it runs: here only what is impossible
 //! whatever the ends do is refused.
 
+mod action;
 mod diagnostic;
+mod expect;
 mod fault;
 mod file;
 mod icmp;
@@ -19,16 +21,14 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub use action::{Action, Address, Injection, Outcome, Payload, ShutdownHow, SocketOption, Verb, Want};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use expect::{Count, Expect, OptionPattern, OptionsPattern, Scope, SegmentPattern, Timing};
 pub use fault::{Aim, Fault, How, Place, Which};
 pub use file::parse;
 pub use icmp::{IcmpError, IcmpKind, Severity};
 pub use layout::{lay_out, lay_out_lines, same_meaning, timeline_span};
 pub use library::{Entry, Library, LoadError, SelectError, load};
-pub use model::{
-    Action, Address, Count, Deviation, Expect, Family, Finding, Injection, OptionPattern, OptionsPattern, Outcome,
-    Payload, Phase, RouteMetrics, Scenario, Scope, SegmentPattern, Settings, ShutdownHow, SocketOption, Span, Step,
-    SysctlValue, Timing, Verb, Want,
-};
+pub use model::{Deviation, Family, Finding, Phase, RouteMetrics, Scenario, Settings, Span, Step, SysctlValue};
 pub use schema::schema;
 pub use timeline::errno_name;
