@@ -215,6 +215,7 @@ fn on_bench(
                 kernel: kernel_release(),
                 tcplab: env!("CARGO_PKG_VERSION").to_owned(),
                 mode: options.mode,
+                sysctls: bench.settings().clone(),
             },
             entries: std::mem::take(&mut log.entries),
             ending,

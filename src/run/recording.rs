@@ -3,7 +3,7 @@
 //! A recording is plain data. It is complete in itself: transcript, ladder, explanation and verdict are made from a
 //! scenario and a recording, live or years later.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,10 @@ pub struct Environment {
     pub tcplab: String,
     /// Where the conversation took place.
     pub mode: Mode,
+    /// The settings that the bench had written before the run, the profile's and the scenario's, by their names as sysctl(8)
+    /// spells them without `net.`; none on the host's own loopback.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// Where a conversation takes place.
