@@ -1,16 +1,17 @@
 //! Sessions and judgements for the tests of this layer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::judge::{Check, Judgement, Status, Verdict, Witness};
 use crate::report::{Outcome, Theme};
-use crate::run::event::{Event, What};
-use crate::run::{ActionResult, Entry};
+use crate::run::{ActionResult, Entry, Mode, RunError};
 use crate::scenario::{
     Action, Outcome as ScriptedOutcome, Payload, Phase, Scenario, Settings, SocketOption, Step, Verb, Want,
 };
 use crate::snapshot::Transcript;
 use crate::snapshot::transcript::{Line, SegmentLine};
+use crate::suite::{Conclusion, Ended, Event, Suite, SuiteError, Totals};
 use crate::tcp::{Checksum, Flags, Nanos, Party, Segment, Seq, State, TcpOption};
 
 pub(super) const SYN_OPTIONS: &str = "<mss 1460, sack_ok, ts, nop, wscale>";
@@ -258,16 +259,50 @@ pub(super) fn scenario(name: &str, actions: &[(&str, Party, Verb)]) -> Scenario 
     }
 }
 
-pub(super) fn event(run: usize, what: What) -> Event {
-    Event { run, what }
+/// The first event of a suite that plays each of these once.
+pub(super) fn suite_started(scenarios: &[Arc<Scenario>]) -> Event {
+    Event::SuiteStarted(Suite {
+        tcplab: "0.1.0".to_owned(),
+        kernel: "6.18.44".to_owned(),
+        mode: Mode::Private,
+        jobs: 4,
+        scenarios: scenarios.to_vec(),
+        runs: Some(scenarios.len()),
+    })
+}
+
+/// The end of a run that could not take place.
+pub(super) fn ended(run: usize, scenario: &Arc<Scenario>, call: &'static str) -> Event {
+    Event::RunEnded(Box::new(Ended {
+        run,
+        scenario: Arc::clone(scenario),
+        result: Err(SuiteError::Run(RunError::Io {
+            call,
+            error: std::io::ErrorKind::PermissionDenied.into(),
+        })),
+        elapsed: Duration::from_millis(9),
+    }))
 }
 
 /// The events of a short session: a handshake, a message of the client, a failed read of the server, an option.
-pub(super) fn session() -> (Scenario, Vec<Event>) {
+pub(super) fn session() -> (Arc<Scenario>, Vec<Event>) {
+    let scenario = Arc::new(session_scenario());
+    let mut events = vec![
+        suite_started(std::slice::from_ref(&scenario)),
+        Event::RunStarted {
+            run: 0,
+            scenario: Arc::clone(&scenario),
+        },
+    ];
+    events.extend(entries().into_iter().map(|entry| Event::Entry { run: 0, entry }));
+    (scenario, events)
+}
+
+fn session_scenario() -> Scenario {
     let payload = |text: &str| Payload {
         bytes: text.as_bytes().into(),
     };
-    let scenario = scenario(
+    scenario(
         "basic",
         &[
             ("server  listen", Party::Server, Verb::Listen { backlog: 5 }),
@@ -289,7 +324,11 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
                 Verb::Get(SocketOption::SoError, 0),
             ),
         ],
-    );
+    )
+}
+
+/// What happens in it.
+pub(super) fn entries() -> Vec<Entry> {
     let done = |received: Option<&str>, value: Option<&str>| ActionResult::Done {
         received: received.map(|text| text.as_bytes().to_vec()),
         sent: None,
@@ -323,7 +362,7 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
     };
     let sack = TcpOption::Sack(vec![(Seq(1005), Seq(1013))]);
     let long = "0123456789".repeat(5);
-    let entries = [
+    vec![
         started(0, 50_000),
         ended(0, 81_000, done(None, None)),
         started(1, 110_000),
@@ -386,11 +425,15 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
         started(5, 1_330_000_000),
         ended(5, 1_330_200_000, done(None, Some("104"))),
         ended(2, 1_340_000_000, ActionResult::Unfinished),
-    ];
-    let started = What::Started {
-        scenario: "basic".to_owned(),
+    ]
+}
+
+/// The end of a suite of one run.
+pub(super) fn suite_ended() -> Event {
+    let mut totals = Totals {
+        elapsed: Duration::from_millis(12),
+        ..Totals::default()
     };
-    let mut events = vec![event(0, started)];
-    events.extend(entries.into_iter().map(|entry| event(0, What::Entry(entry))));
-    (scenario, events)
+    totals.add(Conclusion::Unable);
+    Event::SuiteEnded(totals)
 }

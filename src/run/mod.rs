@@ -5,7 +5,6 @@
 
 mod calls;
 mod clock;
-pub mod event;
 mod eyes;
 mod fate;
 mod forge;
@@ -257,11 +256,11 @@ fn needs_a_bench(scenario: &Scenario) -> Option<&'static str> {
 }
 
 /// `uname -r`.
-fn kernel_release() -> String {
+pub fn kernel_release() -> String {
     nix::sys::utsname::uname().map_or_else(|_| String::new(), |name| name.release().to_string_lossy().into_owned())
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()
