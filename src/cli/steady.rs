@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::Exit;
+use crate::run::Ending;
 use crate::snapshot::{View, diff};
 use crate::suite::{Conclusion, Event};
 
@@ -29,7 +30,10 @@ impl Tally {
         };
         let count = self.scenarios.entry(ended.scenario.name.clone()).or_default();
         *count.ended.entry(ended.conclusion()).or_default() += 1;
-        if let Ok(played) = &ended.result {
+        // An interrupted run has only the beginning of a transcript.
+        if let Ok(played) = &ended.result
+            && played.recording.ending != Ending::Interrupted
+        {
             *count.transcripts.entry(played.transcript.to_string()).or_default() += 1;
         }
     }

@@ -203,6 +203,7 @@ pub(super) fn check(witness: Witness, name: &str, status: Status, detail: &str) 
         name: name.to_owned(),
         status,
         detail: detail.to_owned(),
+        brief: None,
     }
 }
 

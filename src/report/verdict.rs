@@ -69,7 +69,7 @@ impl Outcome {
             Err(unjudged) => unjudged.reason.clone(),
             Ok(judgement) => match culprits(judgement).next() {
                 Some(check) if check.detail.trim().is_empty() => check.name.clone(),
-                Some(check) => format!("{}: {}", check.name, check.detail),
+                Some(check) => format!("{}: {}", check.name, check.brief.as_ref().unwrap_or(&check.detail)),
                 None => String::new(),
             },
         };
