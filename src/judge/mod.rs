@@ -254,7 +254,9 @@ fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison, vouched:
     let check = Check::new(Witness::Snapshot, "snapshot", status, detail);
     match snapshot {
         SnapshotComparison::Differs { accepted_kernel, .. } => {
-            let other = accepted_kernel.as_ref().filter(|accepted| **accepted != recording.environment.kernel);
+            let other = accepted_kernel
+                .as_ref()
+                .filter(|accepted| **accepted != recording.environment.kernel);
             let with = other.map_or(String::new(), |accepted| format!(", which is of Linux {accepted}"));
             check.in_brief(format!("the transcript is not the accepted one{with}"))
         }

@@ -32,11 +32,17 @@ impl Mismatch {
         let number = self.segment.unwrap_or_default() + 1;
         let came = self.segment.and_then(|index| lines.get(index));
         // As the scenario language may write it: in single blanks.
-        let came = came.map_or(String::new(), |line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let came = came.map_or(String::new(), |line| {
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        });
         let expected = self.expectation.as_ref().map_or(String::new(), |span| {
             format!("line {} expects `{}`", scenario.line(span), scenario.text(span))
         });
-        let after = format!("line {}, `{}`", scenario.line(&self.action), scenario.text(&self.action));
+        let after = format!(
+            "line {}, `{}`",
+            scenario.line(&self.action),
+            scenario.text(&self.action)
+        );
         match self.kind {
             Kind::Differs => format!("{expected}, but segment {number} was `{came}`"),
             Kind::Skipped => format!("{expected}, but segment {number} already was `{came}`"),

@@ -98,8 +98,9 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{ended, session};
+    use super::super::samples::{check, ended, judged, session};
     use super::*;
+    use crate::judge::{Status, Verdict, Witness};
 
     #[test]
     fn what_would_end_a_field_is_escaped() {
@@ -118,6 +119,20 @@ mod tests {
         assert_eq!(
             annotations.render(),
             "::error file=scenario.toml,line=1,title=unable basic::the lab's own `epoll_wait` failed: permission denied\n"
+        );
+    }
+
+    #[test]
+    fn an_inconclusive_run_is_a_warning_and_a_pass_or_a_skip_is_nothing() {
+        let (scenario, _) = session();
+        let lost = check(Witness::Integrity, "capture", Status::Doubtful, "3 packets lost\nof 11");
+        let mut annotations = Annotations::new(None);
+        annotations.on(&judged(0, &scenario, Verdict::Inconclusive, vec![lost]));
+        annotations.on(&judged(1, &scenario, Verdict::Pass, Vec::new()));
+        annotations.on(&judged(2, &scenario, Verdict::Skip, Vec::new()));
+        assert_eq!(
+            annotations.render(),
+            "::warning file=scenario.toml,line=1,title=inconclusive basic::capture: 3 packets lost%0Aof 11\n"
         );
     }
 

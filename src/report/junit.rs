@@ -113,3 +113,27 @@ fn status(ended: &Ended) -> TestCaseStatus {
     }
     status
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{check, ended, judged, session, suite_ended};
+    use super::*;
+    use crate::judge::{Status, Verdict, Witness};
+
+    #[test]
+    fn only_a_fail_is_a_failure_and_what_says_nothing_about_tcp_is_an_error() {
+        let (scenario, mut events) = session();
+        let with = |status| vec![check(Witness::Integrity, "capture", status, "3 lost <\u{1b}> of 11")];
+        events.push(judged(0, &scenario, Verdict::Pass, Vec::new()));
+        events.push(judged(1, &scenario, Verdict::Fail, with(Status::Failed)));
+        events.push(judged(2, &scenario, Verdict::Inconclusive, with(Status::Doubtful)));
+        events.push(judged(3, &scenario, Verdict::Skip, with(Status::NotChecked)));
+        events.push(ended(4, &scenario, "epoll_wait"));
+        events.push(suite_ended());
+        let mut junit = Junit::default();
+        events.iter().for_each(|event| junit.on(event));
+        let mut xml = Vec::new();
+        junit.write(&mut xml).unwrap();
+        insta::assert_snapshot!(String::from_utf8(xml).unwrap());
+    }
+}

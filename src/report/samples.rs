@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::judge::{Check, Judgement, Status, Verdict, Witness};
 use crate::report::{Outcome, Theme};
-use crate::run::{ActionResult, Entry, Mode, RunError};
+use crate::run::{ActionResult, Ending, Entry, Environment, Mode, Recording, RunError, Stall};
 use crate::scenario::{
     Action, Outcome as ScriptedOutcome, Payload, Phase, Scenario, Settings, SocketOption, Step, Verb, Want,
 };
 use crate::snapshot::Transcript;
 use crate::snapshot::transcript::{Line, SegmentLine};
-use crate::suite::{Conclusion, Ended, Event, Suite, SuiteError, Totals};
+use crate::suite::{Artefacts, Conclusion, Ended, Event, Played, Suite, SuiteError, Totals};
 use crate::tcp::{Checksum, Flags, Nanos, Party, Segment, Seq, State, TcpOption};
 
 pub(super) const SYN_OPTIONS: &str = "<mss 1460, sack_ok, ts, nop, wscale>";
@@ -437,4 +437,38 @@ pub(super) fn suite_ended() -> Event {
     };
     totals.add(Conclusion::Unable);
     Event::SuiteEnded(totals)
+}
+
+/// The end of a run of this scenario with this judgement.
+pub(super) fn judged(run: usize, scenario: &Arc<Scenario>, verdict: Verdict, checks: Vec<Check>) -> Event {
+    let result = outcome(&scenario.name, verdict, checks, 41).result;
+    Event::RunEnded(Box::new(Ended {
+        run,
+        scenario: Arc::clone(scenario),
+        result: Ok(Played {
+            scenario: Arc::clone(scenario),
+            recording: Recording {
+                scenario: scenario.name.clone(),
+                environment: Environment {
+                    kernel: "6.18.44".to_owned(),
+                    tcplab: "0.1.0".to_owned(),
+                    mode: Mode::Private,
+                    sysctls: Default::default(),
+                },
+                entries: Vec::new(),
+                ending: Ending::Completed,
+                capture: Default::default(),
+                counters: None,
+                sockets: Vec::new(),
+                stall: Stall::default(),
+            },
+            transcript: Transcript { lines: Vec::new() },
+            judgement: result.expect("a judgement"),
+            artefacts: Artefacts {
+                folder: "runs/basic".into(),
+            },
+            pending: false,
+        }),
+        elapsed: Duration::from_millis(41),
+    }))
 }
