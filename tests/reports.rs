@@ -256,7 +256,7 @@ fn normal(lines: &[Value]) -> Vec<Value> {
 
 /// The events of these runs, and what people were told meanwhile.
 fn events(room: &Room, arguments: &[&str], code: i32) -> (Vec<Value>, String) {
-    let (said, told) = ends_with(&mut room.tcplab(arguments).args(["--events", "-"]), code);
+    let (said, told) = ends_with(room.tcplab(arguments).args(["--events", "-"]), code);
     (lines(&said), told)
 }
 

@@ -199,3 +199,15 @@ pub struct Stall {
     /// The step in which that was.
     pub step: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_from_before_settings_were_recorded_is_still_read() {
+        let old = r#"{"kernel": "6.18.44", "tcplab": "0.1.0", "mode": "private"}"#;
+        let environment: Environment = serde_json::from_str(old).unwrap();
+        assert!(environment.sysctls.is_empty());
+    }
+}
