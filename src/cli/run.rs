@@ -189,7 +189,12 @@ fn show(
     } else {
         &mut io::stdout().lock()
     };
-    let mut live = Live::new(detail, *theme, out, ProgressDrawTarget::stderr());
+    let target = if args.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let mut live = Live::new(detail, *theme, out, target);
     let mut summary = Summary::default();
     let mut tally = Tally::default();
     let mut exit = Exit::Pass;
