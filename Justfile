@@ -94,9 +94,9 @@ steady *ARGS: _build
 bench *ARGS:
     cargo bench --locked --benches -- "$@"
 
-# Install what some tests compare with: tshark and tcpdump.
+# Install what some tests compare with: tshark, tcpdump and xmllint.
 tools:
-    @./justw --install tshark tcpdump
+    @./justw --install tshark tcpdump xmllint
 
 # Do what the continuous integration does.
 ci:

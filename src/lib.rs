@@ -3,13 +3,14 @@
 //! The layers, top to bottom; each may use those below it, never above:
 //! `cli`, [`selfcheck`], [`coverage`], [`report`], [`suite`], [`judge`], [`snapshot`], [`record`], [`run`], [`endpoint`],
 //! [`capture`], [`mod@bench`], [`matcher`], [`scenario`],
-//! [`tcp`], [`rfc9293`].
+//! [`tcp`], [`rfc9293`], [`mod@file`].
 
 pub mod bench;
 pub mod capture;
 pub mod cli;
 pub mod coverage;
 pub mod endpoint;
+pub mod file;
 pub mod judge;
 pub mod matcher;
 pub mod record;

@@ -390,6 +390,17 @@ fn programs_for_the_tests_are_installed_on_demand() {
     let machine = Machine::fresh(0);
     machine.has("tcpdump", "");
     machine.has("apt-get", APT_GET);
-    assert!(machine.justw(&["--install", "tshark", "tcpdump"]).status.success());
-    assert_eq!(machine.calls(), [format!("apt-get {INSTALL} [tshark]")]);
+    assert!(
+        machine
+            .justw(&["--install", "tshark", "tcpdump", "xmllint"])
+            .status
+            .success()
+    );
+    assert_eq!(
+        machine.calls(),
+        [
+            format!("apt-get {INSTALL} [tshark]"),
+            format!("apt-get {INSTALL} [libxml2-utils]")
+        ]
+    );
 }

@@ -1,5 +1,6 @@
 //! The bench itself: where a conversation takes place, and the addresses that it uses there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::marker::PhantomData;
@@ -15,6 +16,7 @@ use super::barrier::Barrier;
 use super::enter::{EnterError, EnterStep};
 use super::inject::Injector;
 use super::link::set_up_loopback;
+use super::sysctl::Applied;
 use super::{Counters, IcmpCounters, Queue, SocketDiag, SocketInfo, route, sysctl};
 use crate::scenario::{Family, RouteMetrics, SysctlValue};
 use crate::tcp::Party;
@@ -180,7 +182,7 @@ pub struct Bench {
     server: SocketAddr,
     client: Option<SocketAddr>,
     cpu: Option<usize>,
-    absent: Vec<&'static str>,
+    settings: Applied,
     start: Counters,
     diag: SocketDiag,
     barrier: Barrier,
@@ -206,7 +208,7 @@ impl Bench {
             .map_err(|errno| EnterError::new(EnterStep::NetworkNamespace, errno, Uid::effective()))?;
         let cpu = pin_to_one_cpu()?;
         set_up_loopback(settings.mtu, settings.offloads)?;
-        let absent = sysctl::apply(&settings.sysctls)?;
+        let applied = sysctl::apply(&settings.sysctls)?;
         let address = loopback(settings.family);
         if address.is_ipv6() {
             // The address is what a machine without IPv6 lacks, and binding is how to find out.
@@ -229,7 +231,7 @@ impl Bench {
             server: SocketAddr::new(of(Party::Server), SERVER_PORT),
             client: Some(SocketAddr::new(of(Party::Client), CLIENT_PORT)),
             cpu: Some(cpu),
-            absent,
+            settings: applied,
             start: Counters::read().map_err(BenchError::Counters)?,
             diag: SocketDiag::open().map_err(BenchError::SocketDiag)?,
             barrier: Barrier::bind(BARRIER_PORT).map_err(BenchError::Barrier)?,
@@ -262,7 +264,7 @@ impl Bench {
             server,
             client: None,
             cpu: pin_to_one_cpu().ok(),
-            absent: Vec::new(),
+            settings: Applied::default(),
             start: Counters::read().map_err(BenchError::Counters)?,
             diag: SocketDiag::open().map_err(BenchError::SocketDiag)?,
             barrier: Barrier::bind(0).map_err(BenchError::Barrier)?,
@@ -306,7 +308,12 @@ impl Bench {
 
     /// The settings of the profile that this kernel does not have.
     pub fn absent_settings(&self) -> &[&'static str] {
-        &self.absent
+        &self.settings.absent
+    }
+
+    /// The settings that were written, by their names as sysctl(8) spells them without `net.`; none on the host.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings.set
     }
 
     /// Waits until everything that was sent before on this bench's CPU has been captured and received.

@@ -4,6 +4,7 @@
 //! release. The profile writes both, so that a scenario gives the same segments on every Linux. Not covered, because the
 //! kernel has one value for all namespaces: `tcp_mem`, `net.core.rmem_max`, `net.core.netdev_max_backlog`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -172,16 +173,29 @@ pub const PROFILE: &[Sysctl] = &[
     ),
 ];
 
-/// Writes the profile, and then what a scenario wants otherwise; returns the names of the profile's settings that this kernel
-/// does not have.
+/// The settings of a bench, once they are written.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// The names of the profile's settings that this kernel does not have.
+    pub(super) absent: Vec<&'static str>,
+    /// What was written, by its name as sysctl(8) spells it without `net.`.
+    pub(super) set: BTreeMap<String, String>,
+}
+
+/// Writes the profile, and then what a scenario wants otherwise.
 ///
 /// What a scenario wants and the kernel does not have is [`BenchError::Unsupported`].
-pub(super) fn apply(wanted: &[SysctlValue]) -> Result<Vec<&'static str>, BenchError> {
-    let mut absent = Vec::new();
+pub(super) fn apply(wanted: &[SysctlValue]) -> Result<Applied, BenchError> {
+    let mut applied = Applied::default();
     for sysctl in PROFILE {
         match fs::write(sysctl.path(), sysctl.value) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !sysctl.required => absent.push(sysctl.name),
+            Ok(()) => {
+                let name = sysctl.name.replace('/', ".");
+                applied.set.insert(name, sysctl.value.to_owned());
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !sysctl.required => {
+                applied.absent.push(sysctl.name);
+            }
             Err(source) => {
                 return Err(BenchError::Sysctl {
                     name: sysctl.name.to_owned(),
@@ -191,8 +205,11 @@ pub(super) fn apply(wanted: &[SysctlValue]) -> Result<Vec<&'static str>, BenchEr
             }
         }
     }
-    wanted.iter().try_for_each(write)?;
-    Ok(absent)
+    for sysctl in wanted {
+        write(sysctl)?;
+        applied.set.insert(sysctl.name.clone(), sysctl.value.clone());
+    }
+    Ok(applied)
 }
 
 /// The scenario layer lets only known names through; here they are told from paths once more, for what is written is a file.

@@ -4,16 +4,15 @@
 //! disk, cannot have a path that is not UTF-8 through its Rust interface, and cuts packets of the host's loopback (up to
 //! 65549 bytes) at 65535; the format is a header and a line of four numbers before each packet.
 
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pcap::{Capture, Linktype, Offline, Precision};
-use tempfile::NamedTempFile;
 
 use super::{CaptureError, Frame};
+use crate::file::{Readers, Whole};
 
 /// The first four bytes of a file whose times are in nanoseconds, in the byte order of the machine that writes it.
 const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
@@ -27,7 +26,7 @@ const SNAPLEN: u32 = 256 << 10;
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    file: Whole,
 }
 
 impl Writer {
@@ -36,19 +35,9 @@ impl Writer {
     /// # Errors
     ///
     /// [`CaptureError::Write`].
-    pub fn create(path: &Path, link_type: Linktype) -> Result<Writer, CaptureError> {
+    pub fn create(path: &Path, link_type: Linktype, readers: Readers) -> Result<Writer, CaptureError> {
         let begin = || {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
-            let file = tempfile::Builder::new()
-                .prefix(".tcplab-")
-                .suffix(".pcap")
-                // As for any new file: what the umask leaves of it.
-                .permissions(Permissions::from_mode(0o666))
-                .tempfile_in(folder)?;
-            let mut file = BufWriter::new(file);
+            let mut file = Whole::create(path, readers)?;
             file.write_all(&MAGIC_NANOSECONDS.to_ne_bytes())?;
             for half in [2_u16, 4] {
                 file.write_all(&half.to_ne_bytes())?;
@@ -99,13 +88,7 @@ impl Writer {
     /// [`CaptureError::Write`].
     pub fn finish(self) -> Result<(), CaptureError> {
         let Writer { path, file } = self;
-        let complete = || {
-            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.persist(&path).map_err(|error| error.error)
-        };
-        complete()
-            .map(drop)
-            .map_err(|source| CaptureError::write(&path, source))
+        file.finish().map_err(|source| CaptureError::write(&path, source))
     }
 }
 
@@ -168,6 +151,8 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn frame(realtime: u64, bytes: &[u8]) -> Frame {
@@ -179,7 +164,7 @@ mod tests {
     }
 
     fn save(path: &Path, frames: &[Frame]) -> Result<(), CaptureError> {
-        let mut writer = Writer::create(path, Linktype::ETHERNET)?;
+        let mut writer = Writer::create(path, Linktype::ETHERNET, Readers::Usual)?;
         frames.iter().try_for_each(|frame| writer.write(frame))?;
         writer.finish()
     }
@@ -244,7 +229,7 @@ mod tests {
     fn unfinished_file_leaves_nothing_behind() -> Result<(), CaptureError> {
         let folder = folder();
         let path = folder.path().join("run.pcap");
-        let mut writer = Writer::create(&path, Linktype::ETHERNET)?;
+        let mut writer = Writer::create(&path, Linktype::ETHERNET, Readers::Usual)?;
         writer.write(&frame(1, b"x"))?;
         drop(writer);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use crate::judge::Verdict;
+use crate::suite::Conclusion;
 
 /// How a call ended. When several scenarios end differently, the worst one counts, in the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Everything passed, or was skipped with its reason.
     Pass,
-    /// The environment cannot run it.
+    /// The environment cannot run it, or a run broke down.
     Environment,
     /// The machine or the capture could not be trusted.
     Inconclusive,
@@ -28,7 +29,7 @@ impl Exit {
     1  something differs from what the scenario or the snapshot says
     2  a bad scenario file, or wrong usage
     3  inconclusive: the machine or the capture could not be trusted
-    4  this environment cannot run it; `tcplab doctor` says why
+    4  this environment cannot run it (`tcplab doctor` says why), or a run broke down
   130  interrupted";
 
     /// The number that the process ends with.
@@ -50,13 +51,20 @@ impl From<Exit> for ExitCode {
     }
 }
 
+impl From<Conclusion> for Exit {
+    fn from(conclusion: Conclusion) -> Exit {
+        match conclusion {
+            Conclusion::Pass | Conclusion::Skip => Exit::Pass,
+            Conclusion::Fail => Exit::Fail,
+            Conclusion::Inconclusive => Exit::Inconclusive,
+            Conclusion::Unable | Conclusion::Error => Exit::Environment,
+        }
+    }
+}
+
 impl From<Verdict> for Exit {
     fn from(verdict: Verdict) -> Exit {
-        match verdict {
-            Verdict::Pass | Verdict::Skip => Exit::Pass,
-            Verdict::Fail => Exit::Fail,
-            Verdict::Inconclusive => Exit::Inconclusive,
-        }
+        Conclusion::from(verdict).into()
     }
 }
 

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::Exit;
 use super::folders::Folders;
-use super::load::{load, report_error};
+use super::load::{covering, load, report_error};
 use crate::report::{Role, Theme};
-use crate::rfc9293;
 use crate::scenario::{Family, Scenario};
 use crate::suite::Artefacts;
 
@@ -21,9 +20,9 @@ pub(super) struct Args {
     selectors: Vec<String>,
     #[command(flatten)]
     folders: Folders,
-    /// Only those that cover this requirement or transition of RFC 9293, such as MUST-14 or T15
+    /// Only those that cover this requirement or transition of RFC 9293, such as MUST-14 or T15; can be given again
     #[arg(long, value_name = "ID")]
-    covers: Option<String>,
+    covers: Vec<String>,
     /// Names only, one a line
     #[arg(long)]
     names: bool,
@@ -33,24 +32,21 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
-    let mut scenarios = match load(&args.folders.library(), &args.selectors) {
+    let scenarios = match load(&args.folders.library(), &args.selectors) {
         Ok(scenarios) => scenarios,
         Err(error) => return report_error(&error, theme),
     };
-    if let Some(id) = &args.covers {
-        let meant = rfc9293::repaired(id);
-        let Some(id) = meant.as_deref().or(rfc9293::find(id).map(|row| row.id)) else {
-            eprintln!("error: RFC 9293 has no requirement or transition {id}: `tcplab coverage` lists them");
+    let covering = match covering(scenarios, &args.covers) {
+        Ok(covering) => covering,
+        Err(message) => {
+            eprintln!("error: {message}");
             return Exit::Usage;
-        };
-        scenarios.retain(|scenario| {
-            let deviates = scenario.deviations.iter().any(|deviation| deviation.id == id);
-            deviates || scenario.covers.iter().any(|covers| covers == id)
-        });
-        if scenarios.is_empty() {
-            eprintln!("no scenario covers {id}");
         }
+    };
+    for id in covering.uncovered {
+        eprintln!("no scenario covers {id}");
     }
+    let scenarios = covering.scenarios;
     let mut out = io::stdout().lock();
     // Whoever stops reading has seen enough.
     let _ = print(&mut out, args, &scenarios, theme);

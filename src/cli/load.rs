@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::report::Theme;
+use crate::rfc9293;
 use crate::scenario::{self, Library, LoadError, Scenario, SelectError};
 
 use super::Exit;
@@ -30,6 +31,43 @@ pub(super) fn load(library: &Library, selectors: &[String]) -> Result<Vec<Arc<Sc
     } else {
         Err(NotLoaded::Files(errors))
     }
+}
+
+/// Those of the scenarios that cover one of these requirements or transitions of RFC 9293, or deviate from it; all of them
+/// when none is named.
+pub(super) struct Covering {
+    /// The scenarios, in their order.
+    pub(super) scenarios: Vec<Arc<Scenario>>,
+    /// The ids, as RFC 9293's tables spell them, for which there is none.
+    pub(super) uncovered: Vec<String>,
+}
+
+/// Selects by what scenarios cover.
+///
+/// # Errors
+/// An id that RFC 9293 does not have: what to tell the user.
+pub(super) fn covering(mut scenarios: Vec<Arc<Scenario>>, ids: &[String]) -> Result<Covering, String> {
+    let mut known = Vec::new();
+    for id in ids {
+        let meant = rfc9293::repaired(id);
+        let Some(meant) = meant.or_else(|| rfc9293::find(id).map(|row| row.id.to_owned())) else {
+            return Err(format!(
+                "RFC 9293 has no requirement or transition {id}: `tcplab coverage` lists them"
+            ));
+        };
+        known.push(meant);
+    }
+    let covers = |scenario: &Scenario, id: &String| {
+        scenario.covers.contains(id) || scenario.deviations.iter().any(|deviation| deviation.id == *id)
+    };
+    if !known.is_empty() {
+        scenarios.retain(|scenario| known.iter().any(|id| covers(scenario, id)));
+    }
+    known.retain(|id| !scenarios.iter().any(|scenario| covers(scenario, id)));
+    Ok(Covering {
+        scenarios,
+        uncovered: known,
+    })
 }
 
 /// Tells the user on standard error.

@@ -15,6 +15,7 @@ mod man;
 mod new;
 mod record;
 mod replace;
+mod reports;
 mod review;
 mod run;
 mod selfcheck;

@@ -2,23 +2,22 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use indicatif::ProgressDrawTarget;
 
 use super::Exit;
 use super::folders::Folders;
-use super::load::{load, report_error};
+use super::load::{covering, load, report_error};
+use super::reports::{ReportArgs, Reports};
 use super::signals::prepare;
-use crate::judge::Judgement;
-use crate::report::{self, Artefact, Closing, Detail, Live, Outcome, Theme};
-use crate::run::{Interrupt, Mode, Options};
+use super::steady::Tally;
+use crate::report::{self, Artefact, Closing, Detail, Live, Outcome, Summary, Theme};
+use crate::run::{Interrupt, Mode, Options, kernel_release};
 use crate::scenario::Scenario;
 use crate::snapshot::Store;
-use crate::suite::{self, Job, Lab, Load, News, Played, SuiteError};
-
-use super::steady::Tally;
+use crate::suite::{self, Conclusion, Ended, Event, Lab, Load, Suite};
 
 /// Runs that wait for the kernel cost almost no processor time, so more of them than cores pays.
 const RUNS_PER_CORE: usize = 4;
@@ -41,8 +40,17 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Run each scenario N times, and demand N identical transcripts
-    #[arg(long, value_name = "N", default_value = "1")]
-    repeat: NonZeroUsize,
+    #[arg(long, value_name = "N")]
+    repeat: Option<NonZeroUsize>,
+    /// Begin no further run after the first one that does not pass
+    #[arg(long)]
+    fail_fast: bool,
+    /// Play the selection again and again until a run does not pass, or until Ctrl-C; at most --repeat times
+    #[arg(long)]
+    until_fail: bool,
+    /// Only scenarios that cover this requirement or transition of RFC 9293, such as MUST-14 or T15; can be given again
+    #[arg(long, value_name = "ID")]
+    covers: Vec<String>,
     /// Play slow scenarios too, which take minutes; otherwise only when they are named
     #[arg(long)]
     slow: bool,
@@ -55,15 +63,37 @@ pub(super) struct Args {
     /// The server's port on the host's loopback [default: a free one]
     #[arg(long, value_name = "PORT", requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
+    #[command(flatten)]
+    reports: ReportArgs,
 }
 
 pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
-    let mut scenarios = match load(&args.folders.library(), &args.selectors) {
+    let scenarios = match load(&args.folders.library(), &args.selectors) {
         Ok(scenarios) => scenarios,
         Err(error) => return report_error(&error, theme),
     };
+    let covering = covering(scenarios, &args.covers).and_then(|covering| match covering.uncovered.first() {
+        Some(id) => Err(format!(
+            "no scenario that is named covers {id}\n  help: `tcplab list --covers {id}` asks all of them"
+        )),
+        None => Ok(covering.scenarios),
+    });
+    let mut scenarios = match covering {
+        Ok(scenarios) => scenarios,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return Exit::Usage;
+        }
+    };
     let left_out = leave_out_slow(args, &mut scenarios);
     let mode = if args.host { Mode::Host } else { Mode::Private };
+    let reports = match Reports::open(&args.reports, mode) {
+        Ok(reports) => reports,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return Exit::Usage;
+        }
+    };
     let interrupt = match prepare(mode) {
         Ok(interrupt) => interrupt,
         Err(exit) => return exit,
@@ -80,9 +110,12 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
         out: args.folders.out.clone(),
         options: Options { mode, port: args.port },
     };
-    let shown = show(args, &lab, &scenarios, &interrupt, theme).and_then(|exit| {
-        if left_out > 0 {
-            writeln!(io::stdout(), "{left_out} slow left out: --slow plays them too")?;
+    let shown = show(args, lab, scenarios, reports, &interrupt, theme).and_then(|exit| {
+        let told = format!("{left_out} slow left out: --slow plays them too\n");
+        match left_out {
+            0 => {}
+            _ if args.reports.take_stdout() => io::stderr().write_all(told.as_bytes())?,
+            _ => io::stdout().write_all(told.as_bytes())?,
         }
         Ok(exit)
     });
@@ -105,91 +138,125 @@ fn leave_out_slow(args: &Args, scenarios: &mut Vec<Arc<Scenario>>) -> usize {
     };
     let all = scenarios.len();
     // A selection of nothing but slow ones is asked for too.
-    if !args.slow && (args.selectors.is_empty() || scenarios.iter().any(|scenario| !scenario.slow)) {
+    let all_are_meant = args.selectors.is_empty() && args.covers.is_empty();
+    if !args.slow && (all_are_meant || scenarios.iter().any(|scenario| !scenario.slow)) {
         scenarios.retain(|scenario| !scenario.slow || is_named(scenario));
     }
     all - scenarios.len()
 }
 
+/// How many runs there are to be; `None` where only a failure or Ctrl-C ends them.
+fn total(args: &Args, scenarios: usize) -> Option<usize> {
+    match (args.repeat, args.until_fail) {
+        (None, true) => None,
+        (repeat, _) => Some(scenarios.saturating_mul(repeat.map_or(1, NonZeroUsize::get))),
+    }
+}
+
 /// Plays everything and prints the report.
-fn show(args: &Args, lab: &Lab, scenarios: &[Arc<Scenario>], interrupt: &Interrupt, theme: &Theme) -> io::Result<Exit> {
-    let jobs: Vec<Job> = (0..args.repeat.get())
-        .flat_map(|_| scenarios)
-        .enumerate()
-        .map(|(run, scenario)| Job {
-            run,
-            scenario: Arc::clone(scenario),
-        })
-        .collect();
-    let total = jobs.len();
-    let detail = match (args.quiet || args.repeat.get() > 1, total) {
-        (true, _) => Detail::Quiet,
-        (false, 1) => Detail::Session,
-        (false, _) => Detail::Suite,
+fn show(
+    args: &Args,
+    lab: Lab,
+    scenarios: Vec<Arc<Scenario>>,
+    mut reports: Reports,
+    interrupt: &Interrupt,
+    theme: &Theme,
+) -> io::Result<Exit> {
+    let repeats = args.repeat.is_some_and(|times| times.get() > 1) || args.until_fail;
+    let runs = total(args, scenarios.len());
+    let detail = match (args.quiet, repeats, runs) {
+        (_, true, _) => Detail::Silent,
+        (true, ..) => Detail::Quiet,
+        (false, false, Some(1)) => Detail::Session,
+        _ => Detail::Suite,
     };
-    let workers = if args.host {
-        1
-    } else {
-        args.jobs.map_or_else(default_workers, NonZeroUsize::get)
-    };
-    let mut stdout = io::stdout().lock();
-    let started = Instant::now();
-    let mut live = Live::new(
+    let suite = Suite {
+        tcplab: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel: kernel_release(),
+        mode: lab.options.mode,
+        jobs: match args.jobs {
+            _ if args.host => 1,
+            Some(jobs) => jobs.get(),
+            None => default_workers(),
+        },
+        runs,
         scenarios,
-        total,
-        detail,
-        *theme,
-        &mut stdout,
-        ProgressDrawTarget::stderr(),
-    );
-    let mut ended = Vec::new();
+    };
+    let round = suite.scenarios.len();
+    // Standard output may belong to a report for programs.
+    let out: &mut dyn Write = if args.reports.take_stdout() {
+        &mut io::stderr().lock()
+    } else {
+        &mut io::stdout().lock()
+    };
+    let target = if args.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let mut live = Live::new(detail, *theme, out, target);
+    let mut summary = Summary::default();
     let mut tally = Tally::default();
+    let mut exit = Exit::Pass;
+    // The story of a single run is told after it.
+    let mut story = None;
+    let mut skipped_in_a_row = 0;
     // A report that nobody reads ends the runs.
     let mut broken = None;
-    suite::play_all(lab, jobs, workers, interrupt, |news| {
-        let told = match news {
-            News::Event(event) => live.on(&event),
-            News::Done(job, result) => {
-                let outcome = outcome(&job.scenario, &result);
-                tally.add(&outcome, &result);
-                let told = if args.repeat.get() > 1 {
-                    Ok(())
-                } else {
-                    live.judged(&outcome)
-                };
-                ended.push((outcome, (total == 1).then_some(result)));
-                told
-            }
-        };
-        if let Err(error) = told {
+    suite::play_all(&Arc::new(lab), suite, interrupt, |event| {
+        if let Err(error) = live.on(event).and_then(|()| reports.on(event)) {
             broken.get_or_insert(error);
             interrupt.trigger();
+        }
+        summary.on(event);
+        if repeats {
+            tally.on(event);
+        }
+        let Event::RunEnded(ended) = event else {
+            return ControlFlow::Continue(());
+        };
+        let conclusion = ended.conclusion();
+        exit = exit.max(conclusion.into());
+        if detail == Detail::Session {
+            story = Some(session(args, ended, theme));
+        }
+        skipped_in_a_row = if conclusion == Conclusion::Skip {
+            skipped_in_a_row + 1
+        } else {
+            0
+        };
+        let is_enough = match conclusion.is_good() {
+            // What this machine cannot play will never fail.
+            true => args.until_fail && (tally.has_different_transcripts() || skipped_in_a_row >= round),
+            false => args.until_fail || args.fail_fast,
+        };
+        if is_enough {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     });
     drop(live);
     if let Some(error) = broken {
         return Err(error);
     }
-    let exit = ended
-        .iter()
-        .map(|(outcome, _)| exit_of(outcome))
-        .max()
-        .unwrap_or(Exit::Pass);
-    let out = &mut stdout;
-    match (&ended[..], detail) {
-        _ if args.repeat.get() > 1 => {}
-        ([(outcome, Some(result))], Detail::Session) => write!(out, "{}", session(args, outcome, result, theme))?,
-        _ if !args.quiet => {
-            let outcomes: Vec<Outcome> = ended.into_iter().map(|(outcome, _)| outcome).collect();
-            write!(out, "{}", report::summary(&outcomes, started.elapsed(), theme))?;
-        }
-        _ => {}
+    if let Some(story) = story {
+        write!(out, "{story}")?;
     }
-    let exit = if args.repeat.get() > 1 {
-        exit.max(tally.print(out)?)
-    } else {
-        exit
-    };
+    if repeats {
+        exit = exit.max(tally.print(out)?);
+        writeln!(out)?;
+    }
+    if repeats || detail == Detail::Suite {
+        write!(out, "{}", summary.render(theme))?;
+    }
+    match reports.close() {
+        Ok(annotations) => write!(out, "{annotations}")?,
+        Err(message) => {
+            eprintln!("error: {message}");
+            exit = exit.max(Exit::Environment);
+        }
+    }
     out.flush()?;
     Ok(if interrupt.is_triggered() {
         Exit::Interrupted
@@ -199,11 +266,11 @@ fn show(args: &Args, lab: &Lab, scenarios: &[Arc<Scenario>], interrupt: &Interru
 }
 
 /// The whole story of one run: ladder, explanations, verdict.
-fn session(args: &Args, outcome: &Outcome, result: &Result<Played, SuiteError>, theme: &Theme) -> String {
+fn session(args: &Args, ended: &Ended, theme: &Theme) -> String {
     let mut text = String::from("\n");
     let mut artefacts = Vec::new();
     let mut pending = false;
-    if let Ok(played) = result {
+    if let Ok(played) = &ended.result {
         let explanations = args
             .explain
             .then(|| report::explain(&played.scenario, &played.recording));
@@ -224,34 +291,13 @@ fn session(args: &Args, outcome: &Outcome, result: &Result<Played, SuiteError>, 
     }
     text + &report::verdict(
         &Closing {
-            outcome,
+            outcome: &Outcome::of(&ended.scenario, &ended.result, ended.elapsed),
             artefacts: &artefacts,
             pending,
             explained: args.explain,
         },
         theme,
     )
-}
-
-fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) -> Outcome {
-    let (segments, wall) = match result {
-        Ok(played) => (played.recording.segments().count(), played.elapsed),
-        Err(_) => Default::default(),
-    };
-    Outcome {
-        scenario: scenario.name.clone(),
-        result: match result {
-            Ok(played) => Ok(played.judgement.clone()),
-            Err(SuiteError::Skipped { reason }) => Ok(Judgement::skip(reason)),
-            Err(error) => Err(error.to_string()),
-        },
-        segments,
-        wall,
-    }
-}
-
-fn exit_of(outcome: &Outcome) -> Exit {
-    outcome.verdict().map_or(Exit::Environment, Exit::from)
 }
 
 fn default_workers() -> usize {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::Exit;
-use crate::judge::Verdict;
-use crate::report::Outcome;
+use crate::run::Ending;
 use crate::snapshot::{View, diff};
-use crate::suite::{Played, SuiteError};
+use crate::suite::{Conclusion, Event};
 
 /// The runs of all scenarios, counted.
 #[derive(Debug, Default)]
@@ -17,33 +16,31 @@ pub(super) struct Tally {
 
 #[derive(Debug, Default)]
 struct Count {
-    pass: usize,
-    fail: usize,
-    inconclusive: usize,
-    skip: usize,
-    unable: usize,
+    /// How many runs ended so.
+    ended: BTreeMap<Conclusion, usize>,
     /// Each transcript that was seen, and how often.
     transcripts: BTreeMap<String, usize>,
-    /// The first line about the first run that did not pass.
-    first_reason: Option<String>,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, outcome: &Outcome, result: &Result<Played, SuiteError>) {
-        let count = self.scenarios.entry(outcome.scenario.clone()).or_default();
-        *match outcome.verdict() {
-            Some(Verdict::Pass) => &mut count.pass,
-            Some(Verdict::Fail) => &mut count.fail,
-            Some(Verdict::Inconclusive) => &mut count.inconclusive,
-            Some(Verdict::Skip) => &mut count.skip,
-            None => &mut count.unable,
-        } += 1;
-        if !matches!(outcome.verdict(), Some(Verdict::Pass | Verdict::Skip)) {
-            count.first_reason.get_or_insert_with(|| outcome.reason());
-        }
-        if let Ok(played) = result {
+    /// Takes note of an event.
+    pub(super) fn on(&mut self, event: &Event) {
+        let Event::RunEnded(ended) = event else {
+            return;
+        };
+        let count = self.scenarios.entry(ended.scenario.name.clone()).or_default();
+        *count.ended.entry(ended.conclusion()).or_default() += 1;
+        // An interrupted run has only the beginning of a transcript.
+        if let Ok(played) = &ended.result
+            && played.recording.ending != Ending::Interrupted
+        {
             *count.transcripts.entry(played.transcript.to_string()).or_default() += 1;
         }
+    }
+
+    /// Whether some scenario has given different transcripts.
+    pub(super) fn has_different_transcripts(&self) -> bool {
+        self.scenarios.values().any(|count| count.transcripts.len() > 1)
     }
 
     /// Prints a line per scenario and what differed; a scenario with more than one transcript is a failure.
@@ -51,31 +48,24 @@ impl Tally {
         let width = self.scenarios.keys().map(String::len).max().unwrap_or_default();
         let mut exit = Exit::Pass;
         for (name, count) in &self.scenarios {
-            let runs = count.pass + count.fail + count.inconclusive + count.skip + count.unable;
+            let runs: usize = count.ended.values().sum();
+            let passed = count.ended.get(&Conclusion::Pass).copied().unwrap_or_default();
             let kinds = count.transcripts.len();
-            write!(out, "{name:width$}  {runs:>5} runs  {:>5} pass", count.pass)?;
-            for (number, word) in [
-                (count.fail, "fail"),
-                (count.inconclusive, "inconclusive"),
-                (count.skip, "skip"),
-                (count.unable, "unable"),
-            ] {
-                if number > 0 {
-                    write!(out, "  {number} {word}")?;
+            write!(out, "{name:width$}  {runs:>5} runs  {passed:>5} pass")?;
+            for (conclusion, number) in &count.ended {
+                if *conclusion != Conclusion::Pass {
+                    write!(out, "  {number} {}", conclusion.name())?;
                 }
             }
             writeln!(
                 out,
                 "  {kinds} {}",
-                if kinds == 1 {
-                    "transcript"
-                } else {
-                    "different transcripts"
+                match kinds {
+                    0 => "transcripts",
+                    1 => "transcript",
+                    _ => "different transcripts",
                 }
             )?;
-            if let Some(reason) = &count.first_reason {
-                writeln!(out, "    {reason}")?;
-            }
             if kinds > 1 {
                 exit = Exit::Fail;
                 let mut seen: Vec<(&String, &usize)> = count.transcripts.iter().collect();

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::{RecursiveMode, Watcher};
 
@@ -141,11 +141,12 @@ fn saved(saves: &Receiver<()>, interrupt: &Interrupt) -> bool {
 }
 
 fn play(lab: &Lab, scenario: &Arc<Scenario>, interrupt: &Interrupt, theme: &Theme) -> String {
+    let started = Instant::now();
     let result = lab.play(scenario, interrupt, &mut |_| {});
+    let outcome = Outcome::of(scenario, &result, started.elapsed());
     let mut artefacts = Vec::new();
     let mut pending = false;
     let mut ladder = String::new();
-    let (mut segments, mut wall) = Default::default();
     if let Ok(played) = &result {
         ladder = report::ladder(&played.transcript, theme, None) + "\n";
         artefacts.push(Artefact {
@@ -153,15 +154,7 @@ fn play(lab: &Lab, scenario: &Arc<Scenario>, interrupt: &Interrupt, theme: &Them
             path: played.artefacts.capture(),
         });
         pending = played.pending;
-        segments = played.recording.segments().count();
-        wall = played.elapsed;
     }
-    let outcome = Outcome {
-        scenario: scenario.name.clone(),
-        result: result.map(|played| played.judgement).map_err(|error| error.to_string()),
-        segments,
-        wall,
-    };
     let closing = Closing {
         outcome: &outcome,
         artefacts: &artefacts,

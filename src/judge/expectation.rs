@@ -17,6 +17,7 @@ pub(super) fn segments(scenario: &Scenario, recording: &Recording) -> Check {
         Some(mismatch) => {
             let segments: Vec<Segment> = recording.segments().cloned().collect();
             Check::expectation("segments", Status::Failed, mismatch.explain(scenario, &segments))
+                .in_brief(mismatch.brief(scenario, &segments))
         }
     }
 }

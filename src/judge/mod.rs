@@ -82,6 +82,9 @@ pub struct Check {
     pub status: Status,
     /// What was seen: for a success one short phrase, for a failure all that a user needs, possibly many lines.
     pub detail: String,
+    /// The same in one line, where the detail is a story.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brief: Option<String>,
 }
 
 /// An independent source of truth about a run.
@@ -251,7 +254,17 @@ fn snapshot_check(recording: &Recording, snapshot: &SnapshotComparison, vouched:
             (Status::Failed, detail)
         }
     };
-    Check::new(Witness::Snapshot, "snapshot", status, detail)
+    let check = Check::new(Witness::Snapshot, "snapshot", status, detail);
+    match snapshot {
+        SnapshotComparison::Differs { accepted_kernel, .. } => {
+            let other = accepted_kernel
+                .as_ref()
+                .filter(|accepted| **accepted != recording.environment.kernel);
+            let with = other.map_or(String::new(), |accepted| format!(", which is of Linux {accepted}"));
+            check.in_brief(format!("the transcript is not the accepted one{with}"))
+        }
+        _ => check,
+    }
 }
 
 impl Check {
@@ -261,6 +274,14 @@ impl Check {
             name: name.into(),
             status,
             detail: detail.into(),
+            brief: None,
+        }
+    }
+
+    fn in_brief(self, brief: String) -> Check {
+        Check {
+            brief: Some(brief),
+            ..self
         }
     }
 

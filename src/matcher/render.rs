@@ -26,6 +26,32 @@ impl Mismatch {
         text
     }
 
+    /// The first sentence of the story, in one line: what the line of the scenario expects and what came.
+    pub fn brief(&self, scenario: &Scenario, segments: &[Segment]) -> String {
+        let lines = segment_lines(segments);
+        let number = self.segment.unwrap_or_default() + 1;
+        let came = self.segment.and_then(|index| lines.get(index));
+        // As the scenario language may write it: in single blanks.
+        let came = came.map_or(String::new(), |line| {
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        });
+        let expected = self.expectation.as_ref().map_or(String::new(), |span| {
+            format!("line {} expects `{}`", scenario.line(span), scenario.text(span))
+        });
+        let after = format!(
+            "line {}, `{}`",
+            scenario.line(&self.action),
+            scenario.text(&self.action)
+        );
+        match self.kind {
+            Kind::Differs => format!("{expected}, but segment {number} was `{came}`"),
+            Kind::Skipped => format!("{expected}, but segment {number} already was `{came}`"),
+            Kind::Missing => format!("{expected}, but no more segments came"),
+            Kind::Early => format!("segment {number}, `{came}`, came too early, during {after}"),
+            Kind::Extra => format!("no line expects segment {number}, `{came}`, after {after}"),
+        }
+    }
+
     fn headline(&self, scenario: &Scenario, lines: &[String], text: &mut String) {
         let place = |span: &Span| format!("{}:{}", scenario.path.display(), scenario.line(span));
         let action = format!(

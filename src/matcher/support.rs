@@ -248,6 +248,7 @@ impl Tape {
                     kernel: "6.18.0".to_owned(),
                     tcplab: "0.1.0".to_owned(),
                     mode: Mode::Private,
+                    sysctls: Default::default(),
                 },
                 entries: Vec::new(),
                 ending: Ending::Completed,

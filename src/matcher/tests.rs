@@ -499,10 +499,12 @@ fn a_reset_after_close_is_explained_by_the_unread_bytes() {
 fn every_kind_of_mismatch_reads_well() {
     let say = |scenario: &Scenario, tape: Tape| {
         let segments: Vec<_> = tape.recording.segments().cloned().collect();
-        compare(scenario, &tape.recording)
-            .mismatch
-            .unwrap()
-            .explain(scenario, &segments)
+        let mismatch = compare(scenario, &tape.recording).mismatch.unwrap();
+        format!(
+            "{}\n--\n{}",
+            mismatch.brief(scenario, &segments),
+            mismatch.explain(scenario, &segments)
+        )
     };
     let handshake = lines(&["C > S SYN", "S > C SYN ACK", "C > S ACK ack 1"]);
     let on_handshake = |segments: &[&str]| say(&handshake, Tape::new().start(0).segments(segments));

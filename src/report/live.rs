@@ -14,10 +14,9 @@ use super::suite;
 use super::text::{clean, quote};
 use super::theme::{MIN_WIDTH, Role, Theme};
 use super::verdict::Outcome;
-use crate::judge::Verdict;
-use crate::run::event::{Event, What};
 use crate::run::{ActionResult, Entry};
 use crate::scenario::{Action, Scenario, Verb};
+use crate::suite::{Conclusion, Event};
 use crate::tcp::{Conversation, Nanos, Party, Segment, Seq, TcpOption};
 
 /// Payload bytes that a segment line shows.
@@ -32,6 +31,8 @@ const TIME: usize = 8;
 /// How much to show while runs go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
+    /// Nothing but the progress of all runs: for many runs of each scenario, which are counted at the end.
+    Silent,
     /// Verdict lines only.
     Quiet,
     /// Every action and segment, and no verdict lines: for a single run, whose verdict follows at length.
@@ -44,51 +45,36 @@ pub enum Detail {
 pub struct Live<'a> {
     theme: Theme,
     detail: Detail,
-    scenarios: &'a [Arc<Scenario>],
     out: &'a mut dyn Write,
     /// Whether lines are cut at the theme's width: on a terminal each must stay one line.
     cut: bool,
     progress: Progress,
     /// The columns of the longest name.
     names: usize,
-    runs: BTreeMap<usize, Running<'a>>,
+    runs: BTreeMap<usize, Running>,
 }
 
 /// What must be known about a run that goes on.
-struct Running<'a> {
-    scenario: Option<&'a Scenario>,
+struct Running {
+    scenario: Arc<Scenario>,
     conversation: Conversation,
 }
 
 impl<'a> Live<'a> {
     /// Lines go to `out`; progress bars are drawn on `target`, which indicatif hides where it is not a terminal.
-    /// `scenarios` are those that may run, `total` is the number of runs.
-    pub fn new(
-        scenarios: &'a [Arc<Scenario>],
-        total: usize,
-        detail: Detail,
-        theme: Theme,
-        out: &'a mut dyn Write,
-        target: ProgressDrawTarget,
-    ) -> Live<'a> {
+    pub fn new(detail: Detail, theme: Theme, out: &'a mut dyn Write, target: ProgressDrawTarget) -> Live<'a> {
         let target = if detail == Detail::Quiet {
             ProgressDrawTarget::hidden()
         } else {
             target
         };
-        let names = scenarios
-            .iter()
-            .map(|scenario| scenario.name.len())
-            .max()
-            .unwrap_or_default();
         Live {
             theme,
             detail,
-            scenarios,
             out,
             cut: !target.is_hidden(),
-            progress: Progress::new(total, names, theme, target),
-            names,
+            progress: Progress::new(theme, target),
+            names: 0,
             runs: BTreeMap::new(),
         }
     }
@@ -98,37 +84,43 @@ impl<'a> Live<'a> {
     /// # Errors
     /// The writer's.
     pub fn on(&mut self, event: &Event) -> io::Result<()> {
-        let run = event.run;
-        match &event.what {
-            What::Started { scenario: name } => {
-                let scenario = self.scenarios.iter().find(|scenario| scenario.name == *name);
-                let scenario = scenario.map(Arc::as_ref);
-                let steps = scenario.map_or(0, |scenario| scenario.steps().count());
-                self.progress.started(run, name, steps);
-                let conversation = Conversation::default();
-                self.runs.insert(run, Running { scenario, conversation });
+        match event {
+            Event::SuiteStarted(suite) => {
+                let lengths = suite.scenarios.iter().map(|scenario| scenario.name.len());
+                self.names = lengths.max().unwrap_or_default();
+                self.progress.begin(suite.runs, self.names);
                 Ok(())
             }
-            What::Entry(entry) => self.entry(run, entry),
-            What::Finished(_) | What::Unable(_) => {
-                self.progress.finished(run);
-                self.runs.remove(&run);
+            Event::RunStarted { run, scenario } => {
+                self.progress.started(*run, &scenario.name, scenario.steps().count());
+                let running = Running {
+                    scenario: Arc::clone(scenario),
+                    conversation: Conversation::default(),
+                };
+                self.runs.insert(*run, running);
+                Ok(())
+            }
+            Event::Entry { run, entry } => self.entry(*run, entry),
+            Event::RunEnded(ended) => {
+                self.progress.finished(ended.run);
+                self.runs.remove(&ended.run);
+                self.judged(&Outcome::of(&ended.scenario, &ended.result, ended.elapsed))
+            }
+            Event::SuiteEnded(_) => {
+                self.progress.end();
                 Ok(())
             }
         }
     }
 
     /// Shows the verdict on a run that is over, in one line, unless it follows at length.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub fn judged(&mut self, outcome: &Outcome) -> io::Result<()> {
-        if self.detail == Detail::Session {
+    fn judged(&mut self, outcome: &Outcome) -> io::Result<()> {
+        if matches!(self.detail, Detail::Session | Detail::Silent) {
             return Ok(());
         }
         let mut line = suite::line(outcome, self.names, &self.theme);
         // Nothing else will be said about it.
-        if self.detail == Detail::Quiet && !matches!(outcome.verdict(), Some(Verdict::Pass)) {
+        if self.detail == Detail::Quiet && outcome.conclusion() != Conclusion::Pass {
             let reason = outcome.reason();
             line = format!(
                 "{line}  {}",
@@ -144,7 +136,7 @@ impl<'a> Live<'a> {
         };
         let theme = self.theme;
         let step = |number: usize| {
-            let scenario = running.scenario?;
+            let scenario = &*running.scenario;
             let action = &scenario.steps().nth(number)?.action;
             Some((action, clean(scenario.text(&action.span))))
         };
@@ -273,7 +265,7 @@ fn segment_line(segment: &Segment, conversation: &mut Conversation, theme: &Them
 }
 
 /// An option; SACK blocks with relative numbers, as all others in the line.
-fn option_text(option: &TcpOption, segment: &Segment, conversation: &Conversation) -> String {
+pub(super) fn option_text(option: &TcpOption, segment: &Segment, conversation: &Conversation) -> String {
     let TcpOption::Sack(blocks) = option else {
         return option.to_string();
     };
@@ -283,17 +275,17 @@ fn option_text(option: &TcpOption, segment: &Segment, conversation: &Conversatio
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{event, outcome, session, theme, visible};
+    use super::super::samples::{ended, entries, outcome, session, suite_started, theme, visible};
     use super::*;
     use crate::judge::Verdict;
+    use crate::tcp::Seq;
 
     /// What is printed for the session and its verdict, without bars.
     fn printed(detail: Detail, theme: Theme) -> String {
         let (scenario, mut events) = session();
-        events.push(event(0, What::Unable("the end of the events".to_owned())));
-        let scenarios = [Arc::new(scenario)];
+        events.push(ended(0, &scenario, "the end of the events"));
         let mut out = Vec::new();
-        let mut live = Live::new(&scenarios, 1, detail, theme, &mut out, ProgressDrawTarget::hidden());
+        let mut live = Live::new(detail, theme, &mut out, ProgressDrawTarget::hidden());
         for event in &events {
             live.on(event).unwrap();
         }
@@ -316,6 +308,7 @@ mod tests {
         show("session, ASCII, colour", visible(&printed(Detail::Session, ascii)));
         show("suite", printed(Detail::Suite, theme(80)));
         show("quiet", printed(Detail::Quiet, theme(80)));
+        show("silent", printed(Detail::Silent, theme(80)));
         insta::assert_snapshot!(all);
     }
 
@@ -326,54 +319,44 @@ mod tests {
 
     #[test]
     fn parallel_runs_have_numbers_of_their_own() {
-        let (scenario, events) = session();
-        let scenarios = [Arc::new(scenario)];
+        let (scenario, _) = session();
         let mut out = Vec::new();
-        let mut live = Live::new(
-            &scenarios,
-            2,
-            Detail::Session,
-            theme(80),
-            &mut out,
-            ProgressDrawTarget::hidden(),
-        );
-        for event in &events {
-            live.on(event).unwrap();
-            let mut other = event.clone();
-            other.run = 1;
-            if let What::Entry(Entry::Segment(segment)) = &mut other.what {
+        let mut live = Live::new(Detail::Session, theme(80), &mut out, ProgressDrawTarget::hidden());
+        live.on(&suite_started(std::slice::from_ref(&scenario))).unwrap();
+        for run in 0..2 {
+            let scenario = Arc::clone(&scenario);
+            live.on(&Event::RunStarted { run, scenario }).unwrap();
+        }
+        for entry in entries() {
+            let mut other = entry.clone();
+            live.on(&Event::Entry { run: 0, entry }).unwrap();
+            if let Entry::Segment(segment) = &mut other {
                 segment.seq += 77;
                 segment.ack += 77;
                 for option in &mut segment.options {
                     if let TcpOption::Sack(blocks) = option {
+                        let shifted = |edge: Seq| edge + 77;
                         blocks
                             .iter_mut()
-                            .for_each(|(left, right)| (*left, *right) = (*left + 77, *right + 77));
+                            .for_each(|(left, right)| (*left, *right) = (shifted(*left), shifted(*right)));
                     }
                 }
             }
-            live.on(&other).unwrap();
+            live.on(&Event::Entry { run: 1, entry: other }).unwrap();
         }
         drop(live);
         let out = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = out.lines().collect();
+        assert!(!lines.is_empty());
         assert!(lines.chunks(2).all(|pair| pair[0] == pair[1]), "{out}");
     }
 
     #[test]
     fn an_event_of_an_unknown_run_is_no_error() {
-        let (_, events) = session();
         let mut out = Vec::new();
-        let mut live = Live::new(
-            &[],
-            1,
-            Detail::Session,
-            theme(80),
-            &mut out,
-            ProgressDrawTarget::hidden(),
-        );
-        for event in &events[1..] {
-            live.on(event).unwrap();
+        let mut live = Live::new(Detail::Session, theme(80), &mut out, ProgressDrawTarget::hidden());
+        for entry in entries() {
+            live.on(&Event::Entry { run: 0, entry }).unwrap();
         }
         drop(live);
         assert!(out.is_empty());

@@ -22,20 +22,37 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub fn new(total: usize, names: usize, theme: Theme, target: ProgressDrawTarget) -> Progress {
-        let bars = MultiProgress::with_draw_target(target);
-        let all = (total > 1).then(|| {
-            let bar = bars.add(ProgressBar::new(total as u64));
-            let marks = if theme.unicode { "━╸─" } else { "=>-" };
-            bar.with_style(style("{bar:30} {pos} of {len}  {elapsed}", theme).progress_chars(marks))
-        });
+    pub fn new(theme: Theme, target: ProgressDrawTarget) -> Progress {
         Progress {
             theme,
-            bars,
-            all,
-            names,
+            bars: MultiProgress::with_draw_target(target),
+            all: None,
+            names: 0,
             runs: BTreeMap::new(),
         }
+    }
+
+    /// The suite begins: so many runs, without an end when `None`; the columns of its longest name.
+    pub fn begin(&mut self, total: Option<usize>, names: usize) {
+        self.names = names;
+        let bar = match total {
+            Some(1) => return,
+            Some(total) => {
+                let marks = if self.theme.unicode { "━╸─" } else { "=>-" };
+                let bar = ProgressBar::new(total as u64);
+                bar.with_style(style("{bar:30} {pos} of {len}  {elapsed}", self.theme).progress_chars(marks))
+            }
+            None => ProgressBar::no_length().with_style(style("{pos} runs  {elapsed}", self.theme)),
+        };
+        self.all = Some(self.bars.add(bar));
+    }
+
+    /// Nothing is drawn any more.
+    pub fn end(&mut self) {
+        self.runs
+            .values()
+            .chain(&self.all)
+            .for_each(ProgressBar::finish_and_clear);
     }
 
     pub fn started(&mut self, run: usize, scenario: &str, steps: usize) {
@@ -84,10 +101,7 @@ impl Progress {
 /// The bars must not stay on the screen, whatever ends the program.
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.runs
-            .values()
-            .chain(&self.all)
-            .for_each(ProgressBar::finish_and_clear);
+        self.end();
     }
 }
 

@@ -1,16 +1,17 @@
 //! Sessions and judgements for the tests of this layer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::judge::{Check, Judgement, Status, Verdict, Witness};
 use crate::report::{Outcome, Theme};
-use crate::run::event::{Event, What};
-use crate::run::{ActionResult, Entry};
+use crate::run::{ActionResult, Ending, Entry, Environment, Mode, Recording, RunError, Stall};
 use crate::scenario::{
     Action, Outcome as ScriptedOutcome, Payload, Phase, Scenario, Settings, SocketOption, Step, Verb, Want,
 };
 use crate::snapshot::Transcript;
 use crate::snapshot::transcript::{Line, SegmentLine};
+use crate::suite::{Artefacts, Conclusion, Ended, Event, Played, Suite, SuiteError, Totals};
 use crate::tcp::{Checksum, Flags, Nanos, Party, Segment, Seq, State, TcpOption};
 
 pub(super) const SYN_OPTIONS: &str = "<mss 1460, sack_ok, ts, nop, wscale>";
@@ -202,6 +203,7 @@ pub(super) fn check(witness: Witness, name: &str, status: Status, detail: &str) 
         name: name.to_owned(),
         status,
         detail: detail.to_owned(),
+        brief: None,
     }
 }
 
@@ -259,16 +261,50 @@ pub(super) fn scenario(name: &str, actions: &[(&str, Party, Verb)]) -> Scenario 
     }
 }
 
-pub(super) fn event(run: usize, what: What) -> Event {
-    Event { run, what }
+/// The first event of a suite that plays each of these once.
+pub(super) fn suite_started(scenarios: &[Arc<Scenario>]) -> Event {
+    Event::SuiteStarted(Suite {
+        tcplab: "0.1.0".to_owned(),
+        kernel: "6.18.44".to_owned(),
+        mode: Mode::Private,
+        jobs: 4,
+        scenarios: scenarios.to_vec(),
+        runs: Some(scenarios.len()),
+    })
+}
+
+/// The end of a run that could not take place.
+pub(super) fn ended(run: usize, scenario: &Arc<Scenario>, call: &'static str) -> Event {
+    Event::RunEnded(Box::new(Ended {
+        run,
+        scenario: Arc::clone(scenario),
+        result: Err(SuiteError::Run(RunError::Io {
+            call,
+            error: std::io::ErrorKind::PermissionDenied.into(),
+        })),
+        elapsed: Duration::from_millis(9),
+    }))
 }
 
 /// The events of a short session: a handshake, a message of the client, a failed read of the server, an option.
-pub(super) fn session() -> (Scenario, Vec<Event>) {
+pub(super) fn session() -> (Arc<Scenario>, Vec<Event>) {
+    let scenario = Arc::new(session_scenario());
+    let mut events = vec![
+        suite_started(std::slice::from_ref(&scenario)),
+        Event::RunStarted {
+            run: 0,
+            scenario: Arc::clone(&scenario),
+        },
+    ];
+    events.extend(entries().into_iter().map(|entry| Event::Entry { run: 0, entry }));
+    (scenario, events)
+}
+
+fn session_scenario() -> Scenario {
     let payload = |text: &str| Payload {
         bytes: text.as_bytes().into(),
     };
-    let scenario = scenario(
+    scenario(
         "basic",
         &[
             ("server  listen", Party::Server, Verb::Listen { backlog: 5 }),
@@ -290,7 +326,11 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
                 Verb::Get(SocketOption::SoError, 0),
             ),
         ],
-    );
+    )
+}
+
+/// What happens in it.
+pub(super) fn entries() -> Vec<Entry> {
     let done = |received: Option<&str>, value: Option<&str>| ActionResult::Done {
         received: received.map(|text| text.as_bytes().to_vec()),
         sent: None,
@@ -326,7 +366,7 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
     };
     let sack = TcpOption::Sack(vec![(Seq(1005), Seq(1013))]);
     let long = "0123456789".repeat(5);
-    let entries = [
+    vec![
         started(0, 50_000),
         ended(0, 81_000, done(None, None)),
         started(1, 110_000),
@@ -389,11 +429,49 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
         started(5, 1_330_000_000),
         ended(5, 1_330_200_000, done(None, Some("104"))),
         ended(2, 1_340_000_000, ActionResult::Unfinished),
-    ];
-    let started = What::Started {
-        scenario: "basic".to_owned(),
+    ]
+}
+
+/// The end of a suite of one run.
+pub(super) fn suite_ended() -> Event {
+    let mut totals = Totals {
+        elapsed: Duration::from_millis(12),
+        ..Totals::default()
     };
-    let mut events = vec![event(0, started)];
-    events.extend(entries.into_iter().map(|entry| event(0, What::Entry(entry))));
-    (scenario, events)
+    totals.add(Conclusion::Unable);
+    Event::SuiteEnded(totals)
+}
+
+/// The end of a run of this scenario with this judgement.
+pub(super) fn judged(run: usize, scenario: &Arc<Scenario>, verdict: Verdict, checks: Vec<Check>) -> Event {
+    let result = outcome(&scenario.name, verdict, checks, 41).result;
+    Event::RunEnded(Box::new(Ended {
+        run,
+        scenario: Arc::clone(scenario),
+        result: Ok(Played {
+            scenario: Arc::clone(scenario),
+            recording: Recording {
+                scenario: scenario.name.clone(),
+                environment: Environment {
+                    kernel: "6.18.44".to_owned(),
+                    tcplab: "0.1.0".to_owned(),
+                    mode: Mode::Private,
+                    sysctls: Default::default(),
+                },
+                entries: Vec::new(),
+                ending: Ending::Completed,
+                capture: Default::default(),
+                counters: None,
+                sockets: Vec::new(),
+                stall: Stall::default(),
+            },
+            transcript: Transcript { lines: Vec::new() },
+            judgement: result.expect("a judgement"),
+            artefacts: Artefacts {
+                folder: "runs/basic".into(),
+            },
+            pending: false,
+        }),
+        elapsed: Duration::from_millis(41),
+    }))
 }

@@ -1,14 +1,15 @@
 //! One line for each run, and the summary of a suite: failures first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use console::truncate_str;
 
 use super::text::{Spans, clean, duration, plural};
 use super::theme::{MIN_WIDTH, Role, Theme};
-use super::verdict::Outcome;
-use crate::judge::Verdict;
+use super::verdict::{Outcome, role};
+use crate::suite::{Conclusion, Event, Totals};
 
 /// The columns of the longest verdict.
 const VERDICT: usize = 12;
@@ -29,7 +30,7 @@ pub fn line(outcome: &Outcome, name_width: usize, theme: &Theme) -> String {
 }
 
 fn start(outcome: &Outcome, name_width: usize) -> Spans {
-    let word = outcome.word();
+    let word = outcome.conclusion().name();
     let mut line = Spans::of(Role::Plain, " ".repeat(VERDICT.saturating_sub(word.len())));
     line.push(outcome.role(), word);
     line.push(Role::Strong, format!("  {}", clean(&outcome.scenario)));
@@ -38,76 +39,125 @@ fn start(outcome: &Outcome, name_width: usize) -> Spans {
 }
 
 /// The end of a suite's output: every run that is not a pass with its reason, the worst first; the counts; the slowest.
-pub fn summary(outcomes: &[Outcome], wall: Duration, theme: &Theme) -> String {
-    let mut rows = Vec::new();
-    let mut others: Vec<&Outcome> = outcomes.iter().filter(|outcome| rank(outcome) < PASSED).collect();
-    others.sort_by_key(|outcome| (rank(outcome), &outcome.scenario));
-    let names = others
-        .iter()
-        .map(|outcome| outcome.scenario.len())
-        .max()
-        .unwrap_or_default();
-    for outcome in &others {
-        let row = start(outcome, names).with(Role::Plain, outcome.reason()).paint(theme);
-        rows.push(truncate_str(&row, theme.width.max(MIN_WIDTH), theme.glyphs().ellipsis).into_owned());
-    }
-    if !others.is_empty() {
-        rows.push(String::new());
-    }
-
-    let total = format!("{} {}", outcomes.len(), plural(outcomes.len(), "run"));
-    let mut counts = Spans::of(Role::Strong, total).with(Role::Dim, format!(" in {}", duration(wall)));
-    let mut separator = ": ";
-    for (index, (word, role)) in KINDS.into_iter().enumerate().rev() {
-        let count = outcomes.iter().filter(|outcome| rank(outcome) == index).count();
-        if count > 0 {
-            counts.push(Role::Plain, separator);
-            counts.push(role, format!("{count} {word}"));
-            separator = ", ";
-        }
-    }
-    rows.push(counts.paint(theme));
-
-    if outcomes.len() > FEW {
-        let mut slowest: Vec<&Outcome> = outcomes.iter().collect();
-        slowest.sort_by_key(|outcome| Reverse(outcome.wall));
-        let slowest = slowest[..3]
-            .iter()
-            .map(|outcome| format!("{} {}", outcome.scenario, duration(outcome.wall)));
-        let slowest = slowest.collect::<Vec<_>>().join(", ");
-        rows.push(theme.paint(Role::Dim, &format!("slowest: {slowest}")));
-    }
-    rows.iter().map(|row| format!("{row}\n")).collect()
+/// Runs of one scenario that ended in the same way are one line.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// The runs that did not pass, and how often each was so.
+    others: Vec<(Outcome, usize)>,
+    /// The longest run of each scenario.
+    longest: BTreeMap<String, Duration>,
+    totals: Totals,
 }
 
-/// The kinds of outcomes, the worst first, as the counts name them.
-const KINDS: [(&str, Role); 5] = [
-    ("failed", Role::Bad),
-    ("unable", Role::Bad),
-    ("inconclusive", Role::Doubt),
-    ("skipped", Role::Dim),
-    ("passed", Role::Good),
-];
+impl Summary {
+    /// Takes note of an event.
+    pub fn on(&mut self, event: &Event) {
+        match event {
+            Event::RunEnded(ended) => self.add(Outcome::of(&ended.scenario, &ended.result, ended.elapsed)),
+            Event::SuiteEnded(totals) => self.totals = totals.clone(),
+            _ => {}
+        }
+    }
 
-/// The place of passes in [`KINDS`].
-const PASSED: usize = 4;
+    fn add(&mut self, outcome: Outcome) {
+        let longest = self.longest.entry(outcome.scenario.clone()).or_default();
+        *longest = outcome.wall.max(*longest);
+        if outcome.conclusion() == Conclusion::Pass {
+            return;
+        }
+        let key = |outcome: &Outcome| (outcome.scenario.clone(), outcome.conclusion(), outcome.reason());
+        let new = key(&outcome);
+        match self.others.iter_mut().find(|(known, _)| key(known) == new) {
+            Some((_, times)) => *times += 1,
+            None => self.others.push((outcome, 1)),
+        }
+    }
 
-/// The place of an outcome in [`KINDS`].
-fn rank(outcome: &Outcome) -> usize {
-    match outcome.verdict() {
-        Some(Verdict::Fail) => 0,
-        None => 1,
-        Some(Verdict::Inconclusive) => 2,
-        Some(Verdict::Skip) => 3,
-        Some(Verdict::Pass) => PASSED,
+    /// The text, for the end of the output.
+    pub fn render(&self, theme: &Theme) -> String {
+        let totals = &self.totals;
+        let mut rows = Vec::new();
+        let mut others: Vec<&(Outcome, usize)> = self.others.iter().collect();
+        others.sort_by_key(|(outcome, _)| (outcome.conclusion(), &outcome.scenario));
+        let names = others.iter().map(|(outcome, _)| outcome.scenario.len());
+        let names = names.max().unwrap_or_default();
+        for (outcome, times) in &others {
+            let mut row = start(outcome, names);
+            if *times > 1 {
+                row.push(Role::Dim, format!("({times} times) "));
+            }
+            row.push(Role::Plain, outcome.reason());
+            let row = row.paint(theme);
+            rows.push(truncate_str(&row, theme.width.max(MIN_WIDTH), theme.glyphs().ellipsis).into_owned());
+        }
+        if !others.is_empty() {
+            rows.push(String::new());
+        }
+
+        let total = format!("{} {}", totals.runs(), plural(totals.runs(), "run"));
+        let mut counts = Spans::of(Role::Strong, total).with(Role::Dim, format!(" in {}", duration(totals.elapsed)));
+        let mut separator = ": ";
+        for conclusion in Conclusion::ALL.into_iter().rev() {
+            let count = totals.count(conclusion);
+            if count > 0 {
+                counts.push(Role::Plain, separator);
+                counts.push(role(conclusion), format!("{count} {}", word(conclusion)));
+                separator = ", ";
+            }
+        }
+        if totals.not_played > 0 {
+            counts.push(Role::Plain, separator);
+            counts.push(Role::Doubt, format!("{} not played", totals.not_played));
+        }
+        rows.push(counts.paint(theme));
+
+        if self.longest.len() > FEW {
+            let mut slowest: Vec<(&String, &Duration)> = self.longest.iter().collect();
+            slowest.sort_by_key(|(_, wall)| Reverse(**wall));
+            let slowest = slowest[..3]
+                .iter()
+                .map(|(scenario, wall)| format!("{} {}", clean(scenario), duration(**wall)));
+            let slowest = slowest.collect::<Vec<_>>().join(", ");
+            rows.push(theme.paint(Role::Dim, &format!("slowest: {slowest}")));
+        }
+        rows.iter().map(|row| format!("{row}\n")).collect()
+    }
+}
+
+/// The conclusion as the counts name it.
+fn word(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Fail => "failed",
+        Conclusion::Error => "broke down",
+        Conclusion::Unable => "unable",
+        Conclusion::Inconclusive => "inconclusive",
+        Conclusion::Skip => "skipped",
+        Conclusion::Pass => "passed",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::samples::{check, outcome, theme, visible};
+    use super::super::verdict::Unjudged;
     use super::*;
-    use crate::judge::{Status, Witness};
+    use crate::judge::{Status, Verdict, Witness};
+
+    /// The summary of runs that ended so.
+    fn summary(outcomes: &[Outcome], millis: u64, not_played: usize, theme: &Theme) -> String {
+        let mut totals = Totals {
+            not_played,
+            elapsed: Duration::from_millis(millis),
+            ..Totals::default()
+        };
+        let mut summary = Summary::default();
+        for outcome in outcomes {
+            totals.add(outcome.conclusion());
+            summary.add(outcome.clone());
+        }
+        summary.on(&Event::SuiteEnded(totals));
+        summary.render(theme)
+    }
 
     fn outcomes() -> Vec<Outcome> {
         let late =
@@ -123,9 +173,20 @@ mod tests {
                 3,
             ),
             Outcome {
-                result: Err("cannot open the capture on lo:\npermission denied".to_owned()),
+                result: Err(Unjudged {
+                    is_defect: false,
+                    reason: "cannot open the capture on lo:\npermission denied".to_owned(),
+                }),
                 segments: 0,
                 ..outcome("unlucky", Verdict::Pass, Vec::new(), 9)
+            },
+            Outcome {
+                result: Err(Unjudged {
+                    is_defect: true,
+                    reason: "the run panicked".to_owned(),
+                }),
+                segments: 0,
+                ..outcome("broken", Verdict::Pass, Vec::new(), 7)
             },
             outcome(
                 "close/late",
@@ -165,15 +226,14 @@ mod tests {
             show(&format!("lines, {label}"), visible(&(lines.join("\n") + "\n")));
             show(
                 &format!("summary, {label}"),
-                visible(&summary(&outcomes(), Duration::from_millis(5_400), &theme)),
+                visible(&summary(&outcomes(), 5_400, 0, &theme)),
             );
         }
-        show(
-            "all passed",
-            summary(&outcomes()[..2], Duration::from_millis(54), &theme(80)),
-        );
-        show("one", summary(&outcomes()[..1], Duration::from_millis(54), &theme(80)));
-        show("none", summary(&[], Duration::ZERO, &theme(80)));
+        let thrice: Vec<Outcome> = (0..3).flat_map(|_| outcomes()).collect();
+        show("three times, 12 not played", summary(&thrice, 15_000, 12, &theme(80)));
+        show("all passed", summary(&outcomes()[..2], 54, 0, &theme(80)));
+        show("one", summary(&outcomes()[..1], 54, 0, &theme(80)));
+        show("none", summary(&[], 0, 0, &theme(80)));
         insta::assert_snapshot!(all);
     }
 }

@@ -7,48 +7,69 @@ use std::time::Duration;
 use super::text::{Spans, clean, duration, plural, wrap};
 use super::theme::{Role, Theme};
 use crate::judge::{Check, Judgement, Status, Verdict, Witness};
+use crate::scenario::Scenario;
+use crate::suite::{Conclusion, Played, SuiteError};
 
 /// One run and what came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// The scenario's name.
     pub scenario: String,
-    /// What the judge said; why the run could not take place, when it could not.
-    pub result: Result<Judgement, String>,
+    /// What the judge said, when there was a run to judge.
+    pub result: Result<Judgement, Unjudged>,
     /// How many segments were captured.
     pub segments: usize,
     /// How long the run took, by the clock on the wall.
     pub wall: Duration,
 }
 
+/// Why there was nothing to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unjudged {
+    /// Whether the run broke down by a defect of the lab; else it could not take place.
+    pub is_defect: bool,
+    /// What went wrong.
+    pub reason: String,
+}
+
 impl Outcome {
-    /// The verdict, unless the run could not take place.
-    pub fn verdict(&self) -> Option<Verdict> {
-        self.result.as_ref().ok().map(|judgement| judgement.verdict)
+    /// That of a run of this scenario, which took `wall`.
+    pub fn of(scenario: &Scenario, result: &Result<Played, SuiteError>, wall: Duration) -> Outcome {
+        Outcome {
+            scenario: scenario.name.clone(),
+            segments: result.as_ref().map_or(0, |played| played.recording.segments().count()),
+            result: match result {
+                Ok(played) => Ok(played.judgement.clone()),
+                Err(SuiteError::Skipped { reason }) => Ok(Judgement::skip(reason)),
+                Err(error) => Err(Unjudged {
+                    is_defect: Conclusion::of(result) == Conclusion::Error,
+                    reason: error.to_string(),
+                }),
+            },
+            wall,
+        }
     }
 
-    /// The verdict in one word; `unable` when there was no run to judge.
-    pub(super) fn word(&self) -> String {
-        self.verdict()
-            .map_or("unable".to_owned(), |verdict| verdict.to_string())
+    /// How the run ended, in one word.
+    pub fn conclusion(&self) -> Conclusion {
+        match &self.result {
+            Ok(judgement) => judgement.verdict.into(),
+            Err(Unjudged { is_defect: true, .. }) => Conclusion::Error,
+            Err(_) => Conclusion::Unable,
+        }
     }
 
     pub(super) fn role(&self) -> Role {
-        match self.verdict() {
-            Some(Verdict::Pass) => Role::Good,
-            Some(Verdict::Fail) | None => Role::Bad,
-            Some(Verdict::Inconclusive) => Role::Doubt,
-            Some(Verdict::Skip) => Role::Dim,
-        }
+        role(self.conclusion())
     }
 
     /// Why it is not a pass, in one line: what was said about the first check that is to blame.
     pub fn reason(&self) -> String {
         let reason = match &self.result {
-            Err(reason) => reason.clone(),
+            Err(unjudged) => unjudged.reason.clone(),
             Ok(judgement) => match culprits(judgement).next() {
                 Some(check) if check.detail.trim().is_empty() => check.name.clone(),
-                Some(check) => format!("{}: {}", check.name, check.detail),
+                Some(check) => format!("{}: {}", check.name, check.brief.as_ref().unwrap_or(&check.detail)),
                 None => String::new(),
             },
         };
@@ -57,8 +78,18 @@ impl Outcome {
     }
 }
 
+/// What a conclusion looks like.
+pub(super) fn role(conclusion: Conclusion) -> Role {
+    match conclusion {
+        Conclusion::Pass => Role::Good,
+        Conclusion::Fail | Conclusion::Error | Conclusion::Unable => Role::Bad,
+        Conclusion::Inconclusive => Role::Doubt,
+        Conclusion::Skip => Role::Dim,
+    }
+}
+
 /// The checks that explain a verdict other than pass, the worst first.
-fn culprits(judgement: &Judgement) -> impl Iterator<Item = &Check> {
+pub(super) fn culprits(judgement: &Judgement) -> impl Iterator<Item = &Check> {
     let blamed: &[Status] = match judgement.verdict {
         Verdict::Pass => &[],
         Verdict::Fail => &[Status::Failed, Status::Doubtful],
@@ -98,7 +129,7 @@ pub fn verdict(closing: &Closing, theme: &Theme) -> String {
         theme,
         out: String::new(),
     };
-    let head = Spans::of(outcome.role(), outcome.word())
+    let head = Spans::of(outcome.role(), outcome.conclusion().name())
         .with(Role::Strong, format!("  {}", outcome.scenario))
         .with(
             Role::Plain,
@@ -107,9 +138,9 @@ pub fn verdict(closing: &Closing, theme: &Theme) -> String {
         .with(Role::Dim, format!("  {}", duration(outcome.wall)));
     page.emit(&head);
     match &outcome.result {
-        Err(reason) => {
+        Err(unjudged) => {
             page.blank();
-            page.paragraph(2, reason);
+            page.paragraph(2, &unjudged.reason);
         }
         Ok(judgement) => page.judgement(judgement),
     }
@@ -127,8 +158,14 @@ pub fn verdict(closing: &Closing, theme: &Theme) -> String {
 /// What a user may do now.
 fn advice(closing: &Closing) -> Vec<String> {
     let mut advice = Vec::new();
-    let Ok(judgement) = &closing.outcome.result else {
-        return vec!["run `tcplab doctor` to see what this machine can do".to_owned()];
+    let judgement = match &closing.outcome.result {
+        Ok(judgement) => judgement,
+        Err(Unjudged { is_defect: true, .. }) => {
+            return vec![
+                "report it with the scenario file: no scenario and no machine should bring tcplab to this".to_owned(),
+            ];
+        }
+        Err(_) => return vec!["run `tcplab doctor` to see what this machine can do".to_owned()],
     };
     let failed = |witness| {
         let mut checks = judgement.checks.iter();
@@ -394,11 +431,23 @@ mod tests {
         );
 
         let unable = Outcome {
-            result: Err("cannot open the capture on lo: permission denied".to_owned()),
+            result: Err(Unjudged {
+                is_defect: false,
+                reason: "cannot open the capture on lo: permission denied".to_owned(),
+            }),
             segments: 0,
             ..pass.clone()
         };
         show("unable", render(&unable, false, &theme(80)));
+
+        let broken = Outcome {
+            result: Err(Unjudged {
+                is_defect: true,
+                reason: "the run panicked, which is a defect of tcplab: index out of bounds".to_owned(),
+            }),
+            ..unable
+        };
+        show("error", render(&broken, false, &theme(80)));
 
         let mut found = pass;
         let judgement = found.result.as_mut().unwrap();

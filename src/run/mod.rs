@@ -5,7 +5,6 @@
 
 mod calls;
 mod clock;
-pub mod event;
 mod eyes;
 mod fate;
 mod forge;
@@ -218,6 +217,7 @@ fn on_bench(
                 kernel: kernel_release(),
                 tcplab: env!("CARGO_PKG_VERSION").to_owned(),
                 mode: options.mode,
+                sysctls: bench.settings().clone(),
             },
             entries: std::mem::take(&mut log.entries),
             ending,
@@ -265,11 +265,11 @@ fn needs_a_bench(scenario: &Scenario) -> Option<&'static str> {
 }
 
 /// `uname -r`.
-fn kernel_release() -> String {
+pub fn kernel_release() -> String {
     nix::sys::utsname::uname().map_or_else(|_| String::new(), |name| name.release().to_string_lossy().into_owned())
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()

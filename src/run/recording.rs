@@ -3,7 +3,7 @@
 //! A recording is plain data. It is complete in itself: transcript, ladder, explanation and verdict are made from a
 //! scenario and a recording, live or years later.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,10 @@ pub struct Environment {
     pub tcplab: String,
     /// Where the conversation took place.
     pub mode: Mode,
+    /// The settings that the bench had written before the run, the profile's and the scenario's, by their names as sysctl(8)
+    /// spells them without `net.`; none on the host's own loopback.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// Where a conversation takes place.
@@ -200,4 +204,16 @@ pub struct Stall {
     pub longest: Nanos,
     /// The step in which that was.
     pub step: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_from_before_settings_were_recorded_is_still_read() {
+        let old = r#"{"kernel": "6.18.44", "tcplab": "0.1.0", "mode": "private"}"#;
+        let environment: Environment = serde_json::from_str(old).unwrap();
+        assert!(environment.sysctls.is_empty());
+    }
 }

@@ -35,6 +35,7 @@ impl Play {
                     kernel: "6.18.44".into(),
                     tcplab: "0.1.0".into(),
                     mode: Mode::Private,
+                    sysctls: Default::default(),
                 },
                 entries: Vec::new(),
                 ending: Ending::Completed,

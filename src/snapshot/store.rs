@@ -7,15 +7,15 @@
 //! is reviewed is what gets accepted: a file that changed after it was read is never overwritten or removed. Two reviews
 //! of one folder at the same instant are not excluded; the window is that between the comparison and the rename.
 
-use std::fs::{self, File, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
 use super::file::compose;
 pub use super::file::{Stored, provenance};
+use crate::file::{Readers, Whole};
 use crate::scenario::Scenario;
 
 /// Why a snapshot could not be read, written, accepted or rejected.
@@ -230,22 +230,9 @@ impl Store {
 /// Replaces the file as a whole.
 fn write(path: &Path, text: &str) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".snapshot-")
-        // As for any new file: the umask takes its part.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(failed("write into", folder))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failed("write", path))?;
-    file.persist(path)
-        .map_err(|error| failed("replace", path)(error.error))?;
-    // The rename itself is safe after a crash only with the folder synced; where that cannot be done, nothing is lost.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    let mut file = Whole::create(path, Readers::Usual).map_err(failed("write into", folder))?;
+    file.write_all(text.as_bytes()).map_err(failed("write", path))?;
+    file.finish_durably().map_err(failed("replace", path))
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {

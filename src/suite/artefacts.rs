@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::capture::{CaptureError, Frame, Linktype, Writer};
+use crate::file::{Readers, Whole};
 use crate::judge::Judgement;
-use crate::run::Recording;
+use crate::run::{Mode, Recording};
 
 /// The files of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +74,15 @@ impl Artefacts {
         let artefacts = Artefacts::of(out, name);
         let folder = &artefacts.folder;
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
-        save_capture(&artefacts.capture(), frames)?;
-        replace(&folder.join("transcript.txt"), transcript.as_bytes())?;
-        replace(&artefacts.recording(), &json(recording))?;
-        replace(&folder.join("judgement.json"), &json(judgement))?;
+        let readers = match recording.environment.mode {
+            Mode::Private => Readers::Usual,
+            // The host's loopback is shared: others may have sent to the port.
+            Mode::Host => Readers::Owner,
+        };
+        save_capture(&artefacts.capture(), frames, readers)?;
+        replace(&folder.join("transcript.txt"), transcript.as_bytes(), readers)?;
+        replace(&artefacts.recording(), &json(recording), readers)?;
+        replace(&folder.join("judgement.json"), &json(judgement), readers)?;
         Ok(artefacts)
     }
 
@@ -96,7 +101,7 @@ impl Artefacts {
                 _ => {}
             }
         }
-        replace(&folder.join("judgement.json"), &json(judgement))
+        replace(&folder.join("judgement.json"), &json(judgement), Readers::Usual)
     }
 
     /// Reads the recording back.
@@ -116,8 +121,8 @@ impl Artefacts {
     }
 }
 
-fn save_capture(path: &Path, frames: &[Frame]) -> Result<(), CaptureError> {
-    let mut writer = Writer::create(path, Linktype::ETHERNET)?;
+fn save_capture(path: &Path, frames: &[Frame], readers: Readers) -> Result<(), CaptureError> {
+    let mut writer = Writer::create(path, Linktype::ETHERNET, readers)?;
     frames.iter().try_for_each(|frame| writer.write(frame))?;
     writer.finish()
 }
@@ -136,14 +141,12 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ArtefactError> {
     })
 }
 
-/// Writes a file beside its place and renames it, so that nobody ever sees half of it.
-fn replace(path: &Path, contents: &[u8]) -> Result<(), ArtefactError> {
+/// Writes a file as a whole.
+fn replace(path: &Path, contents: &[u8], readers: Readers) -> Result<(), ArtefactError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder).map_err(failed("create a file in", folder))?;
+    let mut file = Whole::create(path, readers).map_err(failed("create a file in", folder))?;
     file.write_all(contents).map_err(failed("write", path))?;
-    file.persist(path)
-        .map_err(|error| failed("replace", path)(error.error))?;
-    Ok(())
+    file.finish().map_err(failed("replace", path))
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArtefactError {

@@ -103,6 +103,7 @@ fn recording(entries: Vec<Entry>) -> Recording {
             kernel: String::new(),
             tcplab: env!("CARGO_PKG_VERSION").to_owned(),
             mode: Mode::Host,
+            sysctls: Default::default(),
         },
         entries,
         ending: Ending::Completed,

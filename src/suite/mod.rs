@@ -1,23 +1,25 @@
 //! Plays scenarios and has them judged: run, judgement, snapshot and artefacts of one scenario, and of many at once.
 //!
-//! Each run is on its own: what fails, hangs or panics in one touches no other. The order of the results is the order in
-//! which runs end.
+//! Each run is on its own: what fails, hangs or panics in one touches no other. All of it is told as [`Event`]s; results come
+//! in the order in which runs end.
 
 mod artefacts;
 mod conversation;
+mod event;
 mod load;
 mod pool;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
 pub use artefacts::{ArtefactError, Artefacts};
 pub use conversation::Conversation;
+pub use event::{Conclusion, Ended, Event, Suite, Totals};
 pub use load::Load;
-pub use pool::{Job, News, play_all};
+pub use pool::{Player, play_all};
 
 use crate::judge::{self, Judgement, SnapshotComparison, Witness};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
@@ -50,8 +52,6 @@ pub struct Played {
     pub artefacts: Artefacts,
     /// Whether a new transcript waits for review.
     pub pending: bool,
-    /// From the start of the run to its judgement.
-    pub elapsed: Duration,
 }
 
 /// Why a scenario was not played to a judgement.
@@ -62,6 +62,19 @@ pub enum SuiteError {
     Skipped {
         /// What is missing.
         reason: String,
+    },
+    /// It did not come back: a defect of the lab, or of the kernel. Its thread is left behind.
+    #[error(
+        "the run did not come back within {:.0} s, which is a defect of tcplab or of the kernel: it hangs {place}",
+        allowed.as_secs_f64()
+    )]
+    Hung {
+        /// Where it hangs, as the end of a sentence.
+        place: String,
+        /// The step that began last, from 0.
+        step: Option<usize>,
+        /// How long it was waited for.
+        allowed: Duration,
     },
     /// It could not be run here.
     #[error(transparent)]
@@ -126,7 +139,6 @@ impl Lab {
         interrupt: &Interrupt,
         observe: &mut (dyn FnMut(&Entry) + Send),
     ) -> Result<Played, SuiteError> {
-        let started = Instant::now();
         let run::Run { recording, frames } = match run::run(scenario, &self.options, interrupt, observe) {
             Err(RunError::Unsupported { what: reason }) => {
                 Artefacts::write_skip(&self.out, &scenario.name, &Judgement::skip(&reason))?;
@@ -139,7 +151,6 @@ impl Lab {
             mut judgement,
             comparison,
         } = judge_recording(&self.snapshots, scenario, &recording)?;
-        let elapsed = started.elapsed();
         let text = transcript.to_string();
         let proposed = self.propose(scenario, &comparison, &judgement, &text, &recording.environment.kernel);
         let pending = proposed.unwrap_or_else(|error| {
@@ -161,7 +172,6 @@ impl Lab {
             judgement,
             artefacts,
             pending,
-            elapsed,
         })
     }
 

@@ -87,6 +87,7 @@ fn run(play: Vec<Do>) -> (Scenario, Recording) {
             kernel: String::new(),
             tcplab: String::new(),
             mode: Mode::Private,
+            sysctls: Default::default(),
         },
         entries,
         ending: Ending::Completed,
