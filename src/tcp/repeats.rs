@@ -19,6 +19,8 @@ pub struct Repeats {
 struct Sent {
     seq: Seq,
     end: Seq,
+    /// Whether it is a SYN without ACK. The SYN,ACK of a simultaneous open has the same number, and is no repeat of it.
+    opens: bool,
     at: Nanos,
     /// How long after the one before it, if it is a repeat of that one.
     waited: Option<Nanos>,
@@ -30,10 +32,12 @@ impl Repeats {
         if segment.sequence_len() == 0 {
             return;
         }
-        let before = self.last.filter(|last| last.seq == segment.seq);
+        let opens = segment.flags & (Flags::SYN | Flags::ACK) == Flags::SYN;
+        let before = self.last.filter(|last| last.seq == segment.seq && last.opens == opens);
         self.last = Some(Sent {
             seq: segment.seq,
             end: segment.end(),
+            opens,
             at: segment.at,
             waited: before.map(|before| segment.at.saturating_sub(before.at)),
         });
@@ -85,6 +89,14 @@ mod tests {
         assert!(
             !after(two).may_have_given_up(9 * SECOND),
             "another segment is no repeat"
+        );
+        let crossing = vec![
+            at(client("SYN", 0, 0, b""), 0),
+            at(client("SYN ACK", 0, 1, b""), SECOND),
+        ];
+        assert!(
+            !after(crossing).may_have_given_up(9 * SECOND),
+            "the SYN,ACK of a simultaneous open is no repeat of the SYN"
         );
     }
 
