@@ -19,6 +19,7 @@ mod review;
 mod run;
 mod selfcheck;
 mod signals;
+mod soak;
 mod steady;
 mod watch;
 
@@ -48,6 +49,8 @@ struct Cli {
 enum Command {
     /// Play scenarios, and judge what was captured
     Run(run::Args),
+    /// Play scenarios very often under load, and count the verdicts
+    Soak(soak::Args),
     /// List the scenarios
     List(list::Args),
     /// Show which transitions and requirements of RFC 9293 the scenarios cover, and by which evidence
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
     let out = theme(cli.color);
     let exit = match cli.command {
         Command::Run(args) => run::main(&args, &out),
+        Command::Soak(args) => soak::main(&args, &out),
         Command::List(args) => list::main(&args, &out),
         Command::Coverage(args) => coverage::main(&args, &out),
         Command::Check(args) => check::main(&args, &out),

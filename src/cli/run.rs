@@ -233,7 +233,7 @@ fn session(args: &Args, outcome: &Outcome, result: &Result<Played, SuiteError>, 
     )
 }
 
-fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) -> Outcome {
+pub(super) fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) -> Outcome {
     let (segments, wall) = match result {
         Ok(played) => (played.recording.segments().count(), played.elapsed),
         Err(_) => Default::default(),
@@ -254,6 +254,6 @@ fn exit_of(outcome: &Outcome) -> Exit {
     outcome.verdict().map_or(Exit::Environment, Exit::from)
 }
 
-fn default_workers() -> usize {
+pub(super) fn default_workers() -> usize {
     RUNS_PER_CORE * std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

@@ -202,13 +202,9 @@ fn on_bench(
         );
         let ending = play.play().await?;
         // The last words come before the play drops its sockets, which puts more segments on the wire.
-        let Play {
-            eyes,
-            log,
-            sockets,
-            bench,
-            ..
-        } = &mut play;
+        let (counters, capture) = (play.bench.counters()?, play.eyes.stats()?);
+        let stall = play.close_watch();
+        let Play { log, sockets, .. } = &mut play;
         let recording = Recording {
             scenario: scenario.name.clone(),
             environment: Environment {
@@ -218,10 +214,10 @@ fn on_bench(
             },
             entries: std::mem::take(&mut log.entries),
             ending,
-            counters: bench.counters()?,
-            capture: eyes.stats()?,
+            counters,
+            capture,
             sockets: std::mem::take(sockets),
-            stall: eyes.stall,
+            stall,
         };
         Ok(Run {
             recording,

@@ -81,6 +81,26 @@ impl Artefacts {
         Ok(artefacts)
     }
 
+    /// Keeps what a run told, without its capture, in another folder than the one that the next run replaces.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn keep(
+        out: &Path,
+        name: &str,
+        recording: &Recording,
+        transcript: &str,
+        judgement: &Judgement,
+    ) -> Result<Artefacts, ArtefactError> {
+        let artefacts = Artefacts::of(out, name);
+        let folder = &artefacts.folder;
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        replace(&folder.join("transcript.txt"), transcript.as_bytes())?;
+        replace(&artefacts.recording(), &json(recording))?;
+        replace(&folder.join("judgement.json"), &json(judgement))?;
+        Ok(artefacts)
+    }
+
     /// Writes the judgement on a scenario that was skipped, and removes what an earlier run left.
     pub(super) fn write_skip(out: &Path, name: &str, judgement: &Judgement) -> Result<(), ArtefactError> {
         let artefacts = Artefacts::of(out, name);

@@ -7,6 +7,8 @@ mod artefacts;
 mod conversation;
 mod load;
 mod pool;
+pub mod pressure;
+mod tally;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ pub use artefacts::{ArtefactError, Artefacts};
 pub use conversation::Conversation;
 pub use load::Load;
 pub use pool::{Job, News, play_all};
+pub use tally::{Count, Seen, Tally};
 
 use crate::judge::{self, Judgement, SnapshotComparison, Witness};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};

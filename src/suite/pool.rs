@@ -1,6 +1,5 @@
 //! Many runs at once.
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,11 +27,15 @@ pub enum News {
     Done(Job, Box<Result<Played, SuiteError>>),
 }
 
-/// Plays all jobs, at most `workers` at a time. `tell` hears of everything while it happens, on the calling thread. After
+/// Plays all jobs, at most `workers` at a time; they may come without an end. `tell` hears of everything while it happens, on the calling thread. After
 /// an interrupt no further job begins.
-pub fn play_all(lab: &Lab, jobs: Vec<Job>, workers: usize, interrupt: &Interrupt, mut tell: impl FnMut(News)) {
-    let workers = workers.clamp(1, jobs.len().max(1));
-    let queue = Mutex::new(VecDeque::from(jobs));
+pub fn play_all<J>(lab: &Lab, jobs: J, workers: usize, interrupt: &Interrupt, mut tell: impl FnMut(News))
+where
+    J: IntoIterator<Item = Job, IntoIter: Send>,
+{
+    let queue = jobs.into_iter();
+    let workers = workers.clamp(1, queue.size_hint().1.unwrap_or(usize::MAX).max(1));
+    let queue = Mutex::new(queue);
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..workers {
@@ -44,9 +47,9 @@ pub fn play_all(lab: &Lab, jobs: Vec<Job>, workers: usize, interrupt: &Interrupt
     });
 }
 
-fn work(lab: &Lab, queue: &Mutex<VecDeque<Job>>, interrupt: &Interrupt, sender: Sender<News>) {
+fn work(lab: &Lab, queue: &Mutex<impl Iterator<Item = Job>>, interrupt: &Interrupt, sender: Sender<News>) {
     loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(job) = job.filter(|_| !interrupt.is_triggered()) else {
             return;
         };
