@@ -10,6 +10,7 @@ pub mod capture;
 pub mod cli;
 pub mod coverage;
 pub mod endpoint;
+mod files;
 pub mod judge;
 pub mod matcher;
 pub mod record;

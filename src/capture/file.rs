@@ -14,6 +14,7 @@ use pcap::{Capture, Linktype, Offline, Precision};
 use tempfile::NamedTempFile;
 
 use super::{CaptureError, Frame};
+use crate::files;
 
 /// The first four bytes of a file whose times are in nanoseconds, in the byte order of the machine that writes it.
 const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
@@ -43,7 +44,7 @@ impl Writer {
                 .filter(|folder| !folder.as_os_str().is_empty())
                 .unwrap_or(Path::new("."));
             let file = tempfile::Builder::new()
-                .prefix(".tcplab-")
+                .prefix(files::ARTEFACT)
                 .suffix(".pcap")
                 // As for any new file: what the umask leaves of it.
                 .permissions(Permissions::from_mode(0o666))

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 use console::Term;
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::report::Theme;
 use crate::scenario::schema;
@@ -111,6 +112,9 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    // A file that may not grow any further is an error to be told, not an end without a word. Nothing else can go wrong with
+    // a valid set of signals.
+    let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
     let out = theme(cli.color);
     let exit = match cli.command {
         Command::Run(args) => run::main(&args, &out),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::files;
+
 /// A file could not be replaced; it is as it was.
 #[derive(Debug, Error)]
 pub(super) enum ReplaceError {
@@ -43,8 +45,9 @@ pub(super) fn replace(path: &Path, old: &str, new: &str) -> Result<(), ReplaceEr
         return Err(ReplaceError::Changed { path: path.to_owned() });
     }
     let folder = target.parent().unwrap_or(Path::new("."));
+    files::sweep(folder);
     let mut file = tempfile::Builder::new()
-        .prefix(".scenario-")
+        .prefix(files::SCENARIO)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(failed("write beside"))?;

@@ -243,7 +243,7 @@ pub(super) fn outcome(scenario: &Scenario, result: &Result<Played, SuiteError>) 
         result: match result {
             Ok(played) => Ok(played.judgement.clone()),
             Err(SuiteError::Skipped { reason }) => Ok(Judgement::skip(reason)),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(report::with_remedy(error.to_string())),
         },
         segments,
         wall,

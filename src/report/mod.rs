@@ -16,6 +16,7 @@ mod label;
 mod ladder;
 mod live;
 mod progress;
+mod remedy;
 #[cfg(test)]
 mod samples;
 mod story;
@@ -29,6 +30,7 @@ pub use doctor::{Probe, doctor};
 pub use explain::{explain, lessons, lessons_shown};
 pub use ladder::ladder;
 pub use live::{Detail, Live};
+pub use remedy::with_remedy;
 pub use story::story;
 pub use suite::{line, summary};
 pub use svg::svg;

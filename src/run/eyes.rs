@@ -230,7 +230,8 @@ impl Eyes {
             ..
         } = self;
         drop(readiness);
-        std::thread::spawn(move || drop(live));
+        // Without a thread to spare it happens here: what is not run is dropped.
+        let _ = std::thread::Builder::new().spawn(move || drop(live));
         frames
     }
 

@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::file::compose;
 pub use super::file::{Stored, provenance};
+use crate::files;
 use crate::scenario::Scenario;
 
 /// Why a snapshot could not be read, written, accepted or rejected.
@@ -230,8 +231,9 @@ impl Store {
 /// Replaces the file as a whole.
 fn write(path: &Path, text: &str) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    files::sweep(folder);
     let mut file = tempfile::Builder::new()
-        .prefix(".snapshot-")
+        .prefix(files::SNAPSHOT)
         // As for any new file: the umask takes its part.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::capture::{CaptureError, Frame, Linktype, Writer};
+use crate::files;
 use crate::judge::Judgement;
 use crate::run::Recording;
 
@@ -73,7 +73,7 @@ impl Artefacts {
     ) -> Result<Artefacts, ArtefactError> {
         let artefacts = Artefacts::of(out, name);
         let folder = &artefacts.folder;
-        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        furnish(folder)?;
         save_capture(&artefacts.capture(), frames)?;
         replace(&folder.join("transcript.txt"), transcript.as_bytes())?;
         replace(&artefacts.recording(), &json(recording))?;
@@ -94,7 +94,7 @@ impl Artefacts {
     ) -> Result<Artefacts, ArtefactError> {
         let artefacts = Artefacts::of(out, name);
         let folder = &artefacts.folder;
-        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        furnish(folder)?;
         replace(&folder.join("transcript.txt"), transcript.as_bytes())?;
         replace(&artefacts.recording(), &json(recording))?;
         replace(&folder.join("judgement.json"), &json(judgement))?;
@@ -105,7 +105,7 @@ impl Artefacts {
     pub(super) fn write_skip(out: &Path, name: &str, judgement: &Judgement) -> Result<(), ArtefactError> {
         let artefacts = Artefacts::of(out, name);
         let folder = &artefacts.folder;
-        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        furnish(folder)?;
         for path in [
             artefacts.capture(),
             artefacts.recording(),
@@ -136,6 +136,13 @@ impl Artefacts {
     }
 }
 
+/// Makes the folder, and removes what a killed run left unfinished in it.
+fn furnish(folder: &Path) -> Result<(), ArtefactError> {
+    fs::create_dir_all(folder).map_err(failed("create", folder))?;
+    files::sweep(folder);
+    Ok(())
+}
+
 fn save_capture(path: &Path, frames: &[Frame]) -> Result<(), CaptureError> {
     let mut writer = Writer::create(path, Linktype::ETHERNET)?;
     frames.iter().try_for_each(|frame| writer.write(frame))?;
@@ -159,7 +166,10 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ArtefactError> {
 /// Writes a file beside its place and renames it, so that nobody ever sees half of it.
 fn replace(path: &Path, contents: &[u8]) -> Result<(), ArtefactError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder).map_err(failed("create a file in", folder))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(files::ARTEFACT)
+        .tempfile_in(folder)
+        .map_err(failed("create a file in", folder))?;
     file.write_all(contents).map_err(failed("write", path))?;
     file.persist(path)
         .map_err(|error| failed("replace", path)(error.error))?;

@@ -38,11 +38,19 @@ where
     let queue = Mutex::new(queue);
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        for _ in 0..workers {
-            let sender = sender.clone();
-            scope.spawn(|| work(lab, &queue, interrupt, sender));
+        let started = (0..workers)
+            .map_while(|_| {
+                let (queue, sender) = (&queue, sender.clone());
+                let worker = move || work(lab, queue, interrupt, sender);
+                thread::Builder::new().spawn_scoped(scope, worker).ok()
+            })
+            .count();
+        if started == 0 {
+            // The machine has no thread to spare: each run will say so.
+            work(lab, &queue, interrupt, sender);
+        } else {
+            drop(sender);
         }
-        drop(sender);
         receiver.into_iter().for_each(&mut tell);
     });
 }

@@ -175,7 +175,9 @@ impl Pressure {
             let sign = [-1, 0, 1][self.chance.below(3) as usize];
             clock.steps.set(sign * milliseconds)?;
             self.made.clock_steps += 1;
-            clock.next = now + Duration::from_millis(5 + self.chance.below(400));
+            // Now and then it is left alone for long enough that a scenario with times can pass.
+            let longest = [50, 400, 400, 6000][self.chance.below(4) as usize];
+            clock.next = now + Duration::from_millis(5 + self.chance.below(longest));
         }
         Ok(())
     }
@@ -206,7 +208,7 @@ impl Pressure {
     }
 }
 
-/// Starts the process that holds memory, and waits until it holds all that it will.
+/// Starts the process that holds memory. It takes a while until it holds all that it will, which is a load too.
 fn begin_hoard(leave: Option<u64>) -> Result<(Child, BufReader<std::process::ChildStdout>), String> {
     let failed = |error: io::Error| format!("the process that holds memory could not be started: {error}");
     let mut command = Command::new("/proc/self/exe");
@@ -223,7 +225,7 @@ fn begin_hoard(leave: Option<u64>) -> Result<(Child, BufReader<std::process::Chi
     let mut told = BufReader::new(child.stdout.take().expect("its output is a pipe"));
     let mut line = String::new();
     told.read_line(&mut line).map_err(failed)?;
-    if line.trim() == "held" {
+    if line.trim() == "begun" {
         Ok((child, told))
     } else {
         let _ = child.wait();
@@ -231,7 +233,7 @@ fn begin_hoard(leave: Option<u64>) -> Result<(Child, BufReader<std::process::Chi
     }
 }
 
-/// The process that holds memory: until its standard input ends. It says `held`, or why it cannot, and at the end how many
+/// The process that holds memory: until its standard input ends. It says `begun`, or why it cannot, and at the end how many
 /// MiB it held at the most.
 pub(super) fn hoard(leave: Option<u64>) -> Exit {
     let tenth = all_memory().unwrap_or_default() / 10;
@@ -243,17 +245,13 @@ pub(super) fn hoard(leave: Option<u64>) -> Exit {
             return Exit::Environment;
         }
     };
-    let (mut most, mut is_told) = (0, false);
+    let _ = writeln!(io::stdout(), "begun");
+    let mut most = 0;
     loop {
         let Ok(held) = hoard.turn() else {
             return Exit::Environment;
         };
-        let grown = held > most;
         most = most.max(held);
-        if !grown && !is_told {
-            is_told = true;
-            let _ = writeln!(io::stdout(), "held");
-        }
         let stdin = io::stdin();
         let mut waits = [PollFd::new(std::os::fd::AsFd::as_fd(&stdin), PollFlags::POLLIN)];
         if poll(&mut waits, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loads::{Loads, Made};
 use crate::cli::Exit;
+use crate::files;
 use crate::suite::pressure::all_memory;
 use crate::suite::{Count, Tally};
 
@@ -111,7 +112,8 @@ impl Report {
     pub(super) fn save(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        files::sweep(folder);
+        let mut file = tempfile::Builder::new().prefix(files::ARTEFACT).tempfile_in(folder)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
         file.persist(path).map_err(|error| error.error)?;
