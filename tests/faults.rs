@@ -45,6 +45,7 @@ fn main() {
         too_few_threads_are_told,
         too_little_memory_is_told,
         a_run_that_is_stopped_for_seconds_is_not_blamed_on_tcp,
+        a_deadline_that_passes_while_the_run_is_stopped_is_no_failure,
         a_closed_output_is_no_reason_to_panic,
         a_full_output_is_told,
         every_ending_signal_ends_in_good_order_in_every_phase,
@@ -180,7 +181,7 @@ fn all_namespaces() -> BTreeSet<u64> {
 
 /// The room's scenario `basic` with a snapshot that every run wants to replace, so that snapshots are written too.
 fn room_with_a_difference() -> (Room, String) {
-    let room = Room::with(&["basic", "reset/listen-closed", "article"].as_slice()[..1]);
+    let room = Room::with(&["basic"]);
     let snapshot = room.read("snapshots/basic.snap").replacen("len 12", "len 21", 1);
     room.write("snapshots/basic.snap", &snapshot);
     (room, snapshot)
@@ -259,7 +260,6 @@ fn limited(room: &Room, first: &str, arguments: &str) -> Command {
 }
 
 fn shell(room: &Room, script: &str) -> Command {
-    let template = room.tcplab_as_nobody([""; 0]);
     let mut command = Command::new("sh");
     command
         .args(["-c", script])
@@ -270,11 +270,10 @@ fn shell(room: &Room, script: &str) -> Command {
         use std::os::unix::process::CommandExt;
         command.uid(65534).gid(65534);
     }
-    drop(template);
     command
 }
 
-/// A room in which nobody may write.
+/// A room in which the user nobody may write.
 fn room_for_nobody() -> Room {
     let room = Room::with(&["basic"]);
     for folder in ["", "snapshots", "tmp"] {
@@ -427,6 +426,29 @@ fn a_run_that_is_stopped_for_seconds_is_not_blamed_on_tcp() -> Result<(), String
             });
         }
     });
+    Ok(())
+}
+
+/// Nothing else tells of the time: no segment and no call comes to its end in it.
+fn a_deadline_that_passes_while_the_run_is_stopped_is_no_failure() -> Result<(), String> {
+    let room = Room::with_odd_scenario(
+        "title = \"Nothing comes\"\nteaches = \"A reader waits.\"\nbench.deadline = \"1500ms\"\n\
+         timeline = '''\nserver listen\nclient connect\n  C > S SYN\n  S > C SYN ACK\n  C > S ACK\nserver accept\n\
+         client recv 1\n'''\n",
+    );
+    let run = |stopped: Option<Duration>| {
+        let child = start(&mut room.tcplab(["run", "odd", "--quiet"]));
+        if let Some(time) = stopped {
+            thread::sleep(Duration::from_millis(700));
+            kill(pid(&child), Signal::SIGSTOP).expect("stop tcplab");
+            thread::sleep(time);
+            kill(pid(&child), Signal::SIGCONT).expect("continue tcplab");
+        }
+        child.wait_with_output().expect("wait for tcplab")
+    };
+    let stopped = run(Some(Duration::from_millis(1500)));
+    is_clear(&stopped, &[INCONCLUSIVE], "stopped");
+    assert!(said(&stopped).contains("held the lab up"), "{}", said(&stopped));
     Ok(())
 }
 

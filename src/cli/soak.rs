@@ -156,10 +156,10 @@ fn stage_of(args: &Args, loads: &Loads, signals: &SignalFd) -> io::Result<StageR
         .stdout
         .take()
         .ok_or_else(|| io::Error::other("the stage has no output"))?;
-    let reader = thread::spawn(move || {
+    let reader = thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         pipe.read_to_end(&mut text).map(|_| text)
-    });
+    })?;
     let (status, interrupted) = watch(&mut child, &mut pressure, signals)?;
     let text = reader
         .join()

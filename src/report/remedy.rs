@@ -1,7 +1,7 @@
 //! What to do when the machine refuses the lab something of its own.
 
 /// What the system says, and what helps. By the words: libpcap hands on no numbers.
-const REMEDIES: [(&str, &str); 6] = [
+const REMEDIES: [(&str, &str); 7] = [
     (
         "Too many open files",
         "allow more open files (`ulimit -n`), or play fewer scenarios at once: --jobs 1",
@@ -20,6 +20,7 @@ const REMEDIES: [(&str, &str); 6] = [
     ),
     ("File too large", "allow larger files (`ulimit -f`)"),
     ("Read-only file system", "name another folder with --out DIR"),
+    ("could not be saved to", "name another folder with --out DIR"),
 ];
 
 /// The message with a line of help, where it has none and one is known.
