@@ -436,17 +436,12 @@ fn a_deadline_that_passes_while_the_run_is_stopped_is_no_failure() -> Result<(),
          timeline = '''\nserver listen\nclient connect\n  C > S SYN\n  S > C SYN ACK\n  C > S ACK\nserver accept\n\
          client recv 1\n'''\n",
     );
-    let run = |stopped: Option<Duration>| {
-        let child = start(&mut room.tcplab(["run", "odd", "--quiet"]));
-        if let Some(time) = stopped {
-            thread::sleep(Duration::from_millis(700));
-            kill(pid(&child), Signal::SIGSTOP).expect("stop tcplab");
-            thread::sleep(time);
-            kill(pid(&child), Signal::SIGCONT).expect("continue tcplab");
-        }
-        child.wait_with_output().expect("wait for tcplab")
-    };
-    let stopped = run(Some(Duration::from_millis(1500)));
+    let child = start(&mut room.tcplab(["run", "odd", "--quiet"]));
+    thread::sleep(Duration::from_millis(700));
+    kill(pid(&child), Signal::SIGSTOP).expect("stop tcplab");
+    thread::sleep(Duration::from_millis(1500));
+    kill(pid(&child), Signal::SIGCONT).expect("continue tcplab");
+    let stopped = child.wait_with_output().expect("wait for tcplab");
     is_clear(&stopped, &[INCONCLUSIVE], "stopped");
     assert!(said(&stopped).contains("held the lab up"), "{}", said(&stopped));
     Ok(())
