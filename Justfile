@@ -86,9 +86,15 @@ lint:
     cargo clippy --locked --all-targets --quiet -- -D warnings
     RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --quiet
 
-# Play each scenario 200 times, then 100 times with all cores busy: every transcript must be the same.
-steady *ARGS: _build
-    @.ci/steady {{ quote(program) }} "$@"
+# Play each scenario 100 times idle and 100 times with all cores busy, or as `--help` says, and count verdicts and transcripts.
+[no-exit-message]
+soak *ARGS: _build
+    @exec {{ quote(program) }} soak "$@"
+
+# The same as nobody, for root: `soak-as-nobody --runs 1000 --load busy+stopped`.
+[no-exit-message]
+soak-as-nobody *ARGS: _build
+    @.ci/as-nobody {{ quote(program) }} -- ./tcplab soak "$@"
 
 # Measure.
 bench *ARGS:

@@ -1,12 +1,20 @@
 //! Files that are there as a whole or not at all, whatever ends the program: each is written as a new file with a name of
 //! its own in the same folder, and renamed. So no link that somebody has put in its place is ever followed.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
+
+/// What the names of files begin with that are not complete yet.
+pub const UNFINISHED: &str = ".tcplab-";
+
+/// A file is complete and renamed within milliseconds. Whoever was stopped for longer than this in between is told that the
+/// file is gone.
+const LEFT_BEHIND: Duration = Duration::from_secs(600);
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +33,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Begins the file.
+    /// Begins the file, and removes what a killed program left unfinished in its folder.
     ///
     /// # Errors
     /// The folder does not exist or cannot be written.
@@ -35,9 +43,10 @@ impl Whole {
             Readers::Owner => 0o600,
         };
         let file = tempfile::Builder::new()
-            .prefix(".tcplab-")
+            .prefix(UNFINISHED)
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder(path))?;
+        sweep(folder(path));
         Ok(Whole {
             path: path.to_owned(),
             file: BufWriter::new(file),
@@ -63,7 +72,7 @@ impl Whole {
         let path = self.path.clone();
         self.finish()?;
         // The rename itself is safe after a crash only with the folder synced; where that cannot be done, nothing is lost.
-        if let Ok(folder) = std::fs::File::open(folder(&path)) {
+        if let Ok(folder) = fs::File::open(folder(&path)) {
             let _ = folder.sync_all();
         }
         Ok(())
@@ -80,6 +89,24 @@ impl Write for Whole {
     }
 }
 
+/// Removes what a killed program left unfinished in this folder: hidden files of tcplab's that are older than ten minutes. What
+/// cannot be removed stays.
+pub fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let now = SystemTime::now();
+    for entry in entries.flatten() {
+        let is_unfinished = entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
+        let is_old = || {
+            let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            let age = now.duration_since(metadata.modified().ok()?).ok()?;
+            Some(age > LEFT_BEHIND)
+        };
+        if is_unfinished && is_old() == Some(true) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn folder(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -88,7 +115,7 @@ fn folder(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::File;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -131,5 +158,28 @@ mod tests {
         file.write_all(b"half").unwrap();
         drop(file);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_old_unfinished_files_are_swept_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = SystemTime::now() - 2 * LEFT_BEHIND;
+        for (name, modified) in [
+            (".tcplab-a.pcap", old),
+            (".tcplab-b", old),
+            (".tcplab-new", SystemTime::now()),
+            (".other", old),
+        ] {
+            let file = File::create(folder.path().join(name)).expect("a file");
+            file.set_modified(modified).expect("its time");
+        }
+        fs::create_dir(folder.path().join(".tcplab-folder")).expect("a folder");
+        write(&folder.path().join("run.json"), Readers::Usual);
+        let mut left: Vec<String> = fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".other", ".tcplab-folder", ".tcplab-new", "run.json"]);
     }
 }

@@ -20,6 +20,7 @@ mod review;
 mod run;
 mod selfcheck;
 mod signals;
+mod soak;
 mod steady;
 mod watch;
 
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 use console::Term;
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::report::Theme;
 use crate::scenario::schema;
@@ -49,6 +51,8 @@ struct Cli {
 enum Command {
     /// Play scenarios, and judge what was captured
     Run(run::Args),
+    /// Play scenarios very often under load, and count the verdicts
+    Soak(soak::Args),
     /// List the scenarios
     List(list::Args),
     /// Show which transitions and requirements of RFC 9293 the scenarios cover, and by which evidence
@@ -109,9 +113,13 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    // A file that may not grow any further is an error to be told, not an end without a word. Nothing else can go wrong with
+    // a valid set of signals.
+    let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
     let out = theme(cli.color);
     let exit = match cli.command {
         Command::Run(args) => run::main(&args, &out),
+        Command::Soak(args) => soak::main(&args, &out),
         Command::List(args) => list::main(&args, &out),
         Command::Coverage(args) => coverage::main(&args, &out),
         Command::Check(args) => check::main(&args, &out),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::file;
+
 /// A file could not be replaced; it is as it was.
 #[derive(Debug, Error)]
 pub(super) enum ReplaceError {
@@ -43,15 +45,19 @@ pub(super) fn replace(path: &Path, old: &str, new: &str) -> Result<(), ReplaceEr
         return Err(ReplaceError::Changed { path: path.to_owned() });
     }
     let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".scenario-")
+    file::sweep(folder);
+    let mut replacement = tempfile::Builder::new()
+        .prefix(file::UNFINISHED)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(failed("write beside"))?;
-    file.write_all(new.as_bytes())
-        .and_then(|()| file.as_file().set_permissions(permissions))
-        .and_then(|()| file.as_file().sync_all())
+    replacement
+        .write_all(new.as_bytes())
+        .and_then(|()| replacement.as_file().set_permissions(permissions))
+        .and_then(|()| replacement.as_file().sync_all())
         .map_err(failed("write"))?;
-    file.persist(&target).map_err(|error| failed("replace")(error.error))?;
+    replacement
+        .persist(&target)
+        .map_err(|error| failed("replace")(error.error))?;
     Ok(())
 }

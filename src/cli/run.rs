@@ -12,12 +12,12 @@ use super::folders::Folders;
 use super::load::{covering, load, report_error};
 use super::reports::{ReportArgs, Reports};
 use super::signals::prepare;
-use super::steady::Tally;
+use super::steady;
 use crate::report::{self, Artefact, Closing, Detail, Live, Outcome, Summary, Theme};
 use crate::run::{Interrupt, Mode, Options, kernel_release};
 use crate::scenario::Scenario;
 use crate::snapshot::Store;
-use crate::suite::{self, Conclusion, Ended, Event, Lab, Load, Suite};
+use crate::suite::{self, Conclusion, Ended, Event, Lab, Load, Suite, Tally};
 
 /// Runs that wait for the kernel cost almost no processor time, so more of them than cores pays.
 const RUNS_PER_CORE: usize = 4;
@@ -209,12 +209,14 @@ fn show(
             interrupt.trigger();
         }
         summary.on(event);
-        if repeats {
-            tally.on(event);
-        }
         let Event::RunEnded(ended) = event else {
             return ControlFlow::Continue(());
         };
+        if repeats {
+            tally.add(ended, || {
+                Outcome::of(&ended.scenario, &ended.result, ended.elapsed).reason()
+            });
+        }
         let conclusion = ended.conclusion();
         exit = exit.max(conclusion.into());
         if detail == Detail::Session {
@@ -244,7 +246,7 @@ fn show(
         write!(out, "{story}")?;
     }
     if repeats {
-        exit = exit.max(tally.print(out)?);
+        exit = exit.max(steady::print(&tally, out)?);
         writeln!(out)?;
     }
     if repeats || detail == Detail::Suite {
@@ -300,6 +302,6 @@ fn session(args: &Args, ended: &Ended, theme: &Theme) -> String {
     )
 }
 
-fn default_workers() -> usize {
+pub(super) fn default_workers() -> usize {
     RUNS_PER_CORE * std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

@@ -4,6 +4,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::Exit;
 use crate::bench;
+use crate::report::with_remedy;
 use crate::run::{Interrupt, Mode};
 
 /// Makes the process ready to play scenarios: it may make namespaces (unless it uses the host's loopback), has no other rights, and
@@ -26,7 +27,8 @@ pub(super) fn prepare(mode: Mode) -> Result<Interrupt, Exit> {
         Exit::Environment
     })?;
     interrupt_on_signal().map_err(|error| {
-        eprintln!("error: cannot prepare for Ctrl-C: {error}");
+        let message = format!("cannot prepare for Ctrl-C: {error}");
+        eprintln!("error: {}", with_remedy(message));
         Exit::Environment
     })
 }

@@ -162,7 +162,7 @@ mod tests {
         let mut tape = Tape::new().start(0);
         tape.recording.stall = Stall {
             longest: 77_000_000,
-            step: 0,
+            ..Stall::default()
         };
         assert_eq!(longest_of(CLOSE, None, tape), Duration::from_millis(77));
     }

@@ -9,6 +9,7 @@
 mod actions;
 #[cfg(test)]
 mod by_hand;
+mod clock;
 mod connection;
 mod counters;
 mod disturbance;
@@ -162,9 +163,6 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
         Check::expectation(format!("RFC 9293 {}", deviation.id), Status::NotChecked, detail)
     }));
     let place = checks.len();
-    let differs = matches!(snapshot, SnapshotComparison::Differs { .. })
-        || checks.iter().any(|check| check.status == Status::Failed);
-    checks.push(disturbance::check(scenario, recording, differs));
     checks.push(counters::capture(recording));
     if scenario.settings.offloads {
         let reason = "with offloads one captured packet holds several segments, which the kernel counts one by one";
@@ -179,6 +177,15 @@ pub fn judge(scenario: &Scenario, recording: &Recording, snapshot: &SnapshotComp
     checks.push(payload::check(scenario, recording));
     checks.push(states::check(scenario, recording));
     checks.extend(lints::check(scenario, recording));
+    // A delay can have its effect on any witness: a timer that ran out between a segment and the question for the state.
+    let differs = matches!(snapshot, SnapshotComparison::Differs { .. })
+        || checks.iter().any(|check| check.status == Status::Failed);
+    checks.splice(
+        place..place,
+        [disturbance::check(scenario, recording, differs)]
+            .into_iter()
+            .chain(clock::check(scenario, recording, differs)),
+    );
     let vouched = is_vouched(&checks);
     checks.insert(place, snapshot_check(recording, snapshot, vouched));
     Judgement {

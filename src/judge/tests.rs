@@ -343,7 +343,11 @@ fn a_stall_makes_a_failure_inconclusive_and_leaves_a_pass_alone() {
         (limit, true, Verdict::Inconclusive),
     ] {
         let mut run = good();
-        run.recording.stall = crate::run::Stall { longest, step: 3 };
+        run.recording.stall = crate::run::Stall {
+            longest,
+            step: 3,
+            ..Default::default()
+        };
         if fails {
             run.scenario.phases[0].steps[7].expect.truncate(1);
         }

@@ -20,6 +20,7 @@ mod label;
 mod ladder;
 mod live;
 mod progress;
+mod remedy;
 #[cfg(test)]
 mod samples;
 mod story;
@@ -36,6 +37,7 @@ pub use explain::{explain, lessons, lessons_shown};
 pub use junit::Junit;
 pub use ladder::ladder;
 pub use live::{Detail, Live};
+pub use remedy::with_remedy;
 pub use story::story;
 pub use suite::{Summary, line};
 pub use svg::svg;

@@ -65,13 +65,21 @@ impl Progress {
             self.theme
                 .paint(Role::Strong, &format!("{scenario:names$}", names = self.names)),
         );
-        bar.enable_steady_tick(TICK);
+        self.tick(&bar);
         if let Some(all) = &self.all
             && self.runs.is_empty()
         {
-            all.enable_steady_tick(TICK);
+            self.tick(all);
         }
         self.runs.insert(run, bar);
+    }
+
+    /// Lets the bar move by itself, which takes a thread: not for a bar that nobody sees, nor where there is no thread to spare,
+    /// for which indicatif would panic.
+    fn tick(&self, bar: &ProgressBar) {
+        if !self.bars.is_hidden() && std::thread::Builder::new().spawn(|| {}).is_ok() {
+            bar.enable_steady_tick(TICK);
+        }
     }
 
     /// The run has begun this step, counted from 0.

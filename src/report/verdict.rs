@@ -43,7 +43,7 @@ impl Outcome {
                 Err(SuiteError::Skipped { reason }) => Ok(Judgement::skip(reason)),
                 Err(error) => Err(Unjudged {
                     is_defect: Conclusion::of(result) == Conclusion::Error,
-                    reason: error.to_string(),
+                    reason: super::with_remedy(error.to_string()),
                 }),
             },
             wall,

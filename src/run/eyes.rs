@@ -221,8 +221,14 @@ impl Eyes {
     /// Remembers how long the lab was held up in `step`, if it was the longest time so far.
     pub(super) fn note_stall(&mut self, longest: u64, step: usize) {
         if longest > self.stall.longest {
-            self.stall = Stall { longest, step };
+            self.stall.longest = longest;
+            self.stall.step = step;
         }
+    }
+
+    /// Remembers how far the clock was set, if it was the farthest so far.
+    pub(super) fn note_clock(&mut self) {
+        self.stall.clock_step = self.stall.clock_step.max(self.clock.step());
     }
 
     /// What libpcap has counted so far.
@@ -239,7 +245,8 @@ impl Eyes {
             ..
         } = self;
         drop(readiness);
-        std::thread::spawn(move || drop(live));
+        // Without a thread to spare it happens here: what is not run is dropped.
+        let _ = std::thread::Builder::new().spawn(move || drop(live));
         frames
     }
 

@@ -184,6 +184,7 @@ fn on_bench(
             },
             error => error.into(),
         })?;
+    let sysctls = bench.settings().clone();
     let live = Live::open(bench.capture_filter().as_deref())?;
     let clock = Clock::start();
     let runtime = runtime::Builder::new_current_thread()
@@ -204,27 +205,23 @@ fn on_bench(
         );
         let ending = play.play().await?;
         // The last words come before the play drops its sockets, which puts more segments on the wire.
-        let Play {
-            eyes,
-            log,
-            sockets,
-            bench,
-            ..
-        } = &mut play;
+        let (counters, capture) = (play.bench.counters()?, play.eyes.stats()?);
+        let stall = play.close_watch();
+        let Play { log, sockets, .. } = &mut play;
         let recording = Recording {
             scenario: scenario.name.clone(),
             environment: Environment {
                 kernel: kernel_release(),
                 tcplab: env!("CARGO_PKG_VERSION").to_owned(),
                 mode: options.mode,
-                sysctls: bench.settings().clone(),
+                sysctls,
             },
             entries: std::mem::take(&mut log.entries),
             ending,
-            counters: bench.counters()?,
-            capture: eyes.stats()?,
+            counters,
+            capture,
             sockets: std::mem::take(sockets),
-            stall: eyes.stall,
+            stall,
         };
         Ok(Run {
             recording,

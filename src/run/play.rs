@@ -18,7 +18,7 @@ use self::explore::Exploration;
 use super::clock::Clock;
 use super::eyes::{Eyes, Look};
 use super::log::Log;
-use super::{ActionResult, Ending, Entry, IcmpEvent, IcmpFate, Interrupt, RunError, SocketReport};
+use super::{ActionResult, Ending, Entry, IcmpEvent, IcmpFate, Interrupt, RunError, SocketReport, Stall};
 use crate::bench::{Bench, SocketInfo, Timer};
 use crate::capture::{Decoded, Frame, LinkType, decode};
 use crate::endpoint::Endpoint;
@@ -65,6 +65,10 @@ struct Running {
     party: Party,
     task: JoinHandle<()>,
 }
+
+/// No wait is longer in one piece: whatever goes beyond it is time for which the machine held the lab up, also where there
+/// is nothing else to measure it by.
+const HEARTBEAT: Duration = Duration::from_millis(10);
 
 /// Why a wait came to its end.
 enum Wake {
@@ -132,6 +136,13 @@ impl<'a> Play<'a> {
             self.report_socket(party)?;
         }
         Ok(ending)
+    }
+
+    /// The last words about the run itself, when all else has been asked: what held the lab up until now.
+    pub(super) fn close_watch(&mut self) -> Stall {
+        self.note_stall(self.scenario.steps().count().saturating_sub(1));
+        self.eyes.note_clock();
+        self.eyes.stall
     }
 
     /// Ends the capture and drops the sockets; returns the captured frames.
@@ -469,20 +480,30 @@ impl<'a> Play<'a> {
     async fn wake(&mut self, step: usize, deadline: Instant, tick: bool) -> Result<Wake, RunError> {
         self.note_stall(step);
         let due = self.eyes.next_due();
-        let wake = tokio::select! {
-            biased;
-            () = self.interrupt.triggered() => Wake::Interrupted,
-            Some(ended) = self.results.1.recv() => Wake::Ended(ended),
-            ready = self.eyes.readable() => {
-                ready?;
-                Wake::Segments
+        loop {
+            let asleep = std::time::Instant::now();
+            let wake = tokio::select! {
+                biased;
+                () = self.interrupt.triggered() => Some(Wake::Interrupted),
+                Some(ended) = self.results.1.recv() => Some(Wake::Ended(ended)),
+                ready = self.eyes.readable() => {
+                    ready?;
+                    Some(Wake::Segments)
+                }
+                () = sleep_until(due.unwrap_or(deadline)), if due.is_some() => Some(Wake::Segments),
+                () = sleep(POLL), if tick => Some(Wake::Tick),
+                () = sleep_until(deadline) => Some(Wake::Deadline),
+                () = sleep(HEARTBEAT) => None,
+            };
+            self.awake_since = std::time::Instant::now();
+            let overslept = self.awake_since.duration_since(asleep).saturating_sub(HEARTBEAT);
+            self.eyes
+                .note_stall(u64::try_from(overslept.as_nanos()).unwrap_or(u64::MAX), step);
+            self.eyes.note_clock();
+            if let Some(wake) = wake {
+                return Ok(wake);
             }
-            () = sleep_until(due.unwrap_or(deadline)), if due.is_some() => Wake::Segments,
-            () = sleep(POLL), if tick => Wake::Tick,
-            () = sleep_until(deadline) => Wake::Deadline,
-        };
-        self.awake_since = std::time::Instant::now();
-        Ok(wake)
+        }
     }
 
     /// What the kernel reports for one end: its connection, or the listener while there was no connection yet.

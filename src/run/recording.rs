@@ -196,7 +196,7 @@ pub struct SocketReport {
     pub retransmits: u32,
 }
 
-/// How long the machine held the lab up.
+/// How long the machine held the lab up, and how far its clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stall {
     /// The longest time between the capture of a segment and its being read, or within a stretch of the lab's own code
@@ -204,6 +204,9 @@ pub struct Stall {
     pub longest: Nanos,
     /// The step in which that was.
     pub step: usize,
+    /// How far somebody set the machine's clock meanwhile, at the most: captured segments are stamped with it.
+    #[serde(default)]
+    pub clock_step: Nanos,
 }
 
 #[cfg(test)]

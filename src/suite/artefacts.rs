@@ -74,12 +74,29 @@ impl Artefacts {
         let artefacts = Artefacts::of(out, name);
         let folder = &artefacts.folder;
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
-        let readers = match recording.environment.mode {
-            Mode::Private => Readers::Usual,
-            // The host's loopback is shared: others may have sent to the port.
-            Mode::Host => Readers::Owner,
-        };
+        let readers = readers(recording);
         save_capture(&artefacts.capture(), frames, readers)?;
+        replace(&folder.join("transcript.txt"), transcript.as_bytes(), readers)?;
+        replace(&artefacts.recording(), &json(recording), readers)?;
+        replace(&folder.join("judgement.json"), &json(judgement), readers)?;
+        Ok(artefacts)
+    }
+
+    /// Keeps what a run told, without its capture, in another folder than the one that the next run replaces.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn keep(
+        out: &Path,
+        name: &str,
+        recording: &Recording,
+        transcript: &str,
+        judgement: &Judgement,
+    ) -> Result<Artefacts, ArtefactError> {
+        let artefacts = Artefacts::of(out, name);
+        let folder = &artefacts.folder;
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        let readers = readers(recording);
         replace(&folder.join("transcript.txt"), transcript.as_bytes(), readers)?;
         replace(&artefacts.recording(), &json(recording), readers)?;
         replace(&folder.join("judgement.json"), &json(judgement), readers)?;
@@ -118,6 +135,14 @@ impl Artefacts {
     /// A file that is missing, or not a judgement.
     pub fn read_judgement(&self) -> Result<Judgement, ArtefactError> {
         read(&self.folder.join("judgement.json"))
+    }
+}
+
+fn readers(recording: &Recording) -> Readers {
+    match recording.environment.mode {
+        Mode::Private => Readers::Usual,
+        // The host's loopback is shared: others may have sent to the port.
+        Mode::Host => Readers::Owner,
     }
 }
 

@@ -8,6 +8,8 @@ mod conversation;
 mod event;
 mod load;
 mod pool;
+pub mod pressure;
+mod tally;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub use conversation::Conversation;
 pub use event::{Conclusion, Ended, Event, Suite, Totals};
 pub use load::Load;
 pub use pool::{Player, play_all};
+pub use tally::{Count, Seen, Tally};
 
 use crate::judge::{self, Judgement, SnapshotComparison, Witness};
 use crate::run::{self, Entry, Interrupt, Mode, Recording, RunError};
