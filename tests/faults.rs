@@ -27,7 +27,7 @@ const INTERRUPTED: i32 = 130;
 
 const ARTEFACTS: [&str; 4] = ["capture.pcap", "judgement.json", "run.json", "transcript.txt"];
 /// What unfinished files are called; `src/files.rs`.
-const UNFINISHED: [&str; 2] = [".tcplab-", ".snapshot-"];
+const UNFINISHED: [&str; 2] = [".tcplab-", ".tcplab-"];
 
 /// Each trial is named once.
 macro_rules! trials {
@@ -236,7 +236,7 @@ fn what_a_killed_run_left_unfinished_is_cleared_away() -> Result<(), String> {
     for name in [
         "runs/basic/.tcplab-a1b2c3.pcap",
         "runs/basic/.tcplab-d4e5f6",
-        "snapshots/.snapshot-a1b2c3",
+        "snapshots/.tcplab-a1b2c3",
     ] {
         room.write(name, "half of it");
         let file = fs::File::options().write(true).open(room.path(name)).expect("open it");

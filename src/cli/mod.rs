@@ -23,6 +23,7 @@ mod signals;
 mod soak;
 mod steady;
 mod watch;
+mod workers;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

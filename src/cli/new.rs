@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use super::Exit;
 use super::folders::Folders;
+use crate::file;
 
 /// The arguments of `tcplab new`.
 #[derive(Debug, clap::Args)]
@@ -172,7 +173,7 @@ fn create(path: &Path, root: &Path, name: &str, template: Template) -> io::Resul
     let text = template.file(schema(root, name).as_deref());
     // Complete or not there: written beside and linked, which never replaces a file.
     let mut file = tempfile::Builder::new()
-        .prefix(".scenario-")
+        .prefix(file::UNFINISHED)
         // As for any new file: the umask takes its part.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;

@@ -13,14 +13,12 @@ use super::load::{covering, load, report_error};
 use super::reports::{ReportArgs, Reports};
 use super::signals::prepare;
 use super::steady;
+use super::workers::workers;
 use crate::report::{self, Artefact, Closing, Detail, Live, Outcome, Summary, Theme};
 use crate::run::{Interrupt, Mode, Options, kernel_release};
 use crate::scenario::Scenario;
 use crate::snapshot::Store;
 use crate::suite::{self, Conclusion, Ended, Event, Lab, Load, Suite, Tally};
-
-/// Runs that wait for the kernel cost almost no processor time, so more of them than cores pays.
-const RUNS_PER_CORE: usize = 4;
 
 /// The arguments of `tcplab run`.
 #[derive(Debug, clap::Args)]
@@ -176,8 +174,7 @@ fn show(
         mode: lab.options.mode,
         jobs: match args.jobs {
             _ if args.host => 1,
-            Some(jobs) => jobs.get(),
-            None => default_workers(),
+            jobs => workers(jobs),
         },
         runs,
         scenarios,
@@ -300,8 +297,4 @@ fn session(args: &Args, ended: &Ended, theme: &Theme) -> String {
         },
         theme,
     )
-}
-
-pub(super) fn default_workers() -> usize {
-    RUNS_PER_CORE * std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

@@ -13,8 +13,8 @@ use super::loads::Kind;
 use super::report::Told;
 use crate::cli::Exit;
 use crate::cli::load::{load, report_error};
-use crate::cli::run::default_workers;
 use crate::cli::signals::prepare;
+use crate::cli::workers::workers;
 use crate::judge::Verdict;
 use crate::report::{Outcome, Theme};
 use crate::run::{Ending, Mode, Options};
@@ -66,12 +66,12 @@ pub(super) fn main(args: &Args, theme: &Theme) -> Exit {
     let runs = until.is_none().then(|| rounds.saturating_mul(scenarios.len()));
     let bar = progress(runs);
     let mut tally = Tally::default();
-    let workers = args.jobs.map_or_else(default_workers, NonZeroUsize::get);
+    let jobs = workers(args.jobs);
     let suite = Suite {
         tcplab: env!("CARGO_PKG_VERSION").to_owned(),
         kernel: String::new(),
         mode: Mode::Private,
-        jobs: workers,
+        jobs,
         scenarios,
         runs,
     };
