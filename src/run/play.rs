@@ -4,7 +4,9 @@
 //! Then the kernel is asked for both ends' states, and the next step begins. Nothing is ever waited for by time, except
 //! where the scenario says so (`+1s`) and where a deadline ends a step that does not come to its end.
 
+mod by_hand;
 mod explore;
+mod kernel;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -18,13 +20,13 @@ use self::explore::Exploration;
 use super::clock::Clock;
 use super::eyes::{Eyes, Look};
 use super::log::Log;
-use super::{ActionResult, Ending, Entry, IcmpEvent, IcmpFate, Interrupt, RunError, SocketReport, Stall};
-use crate::bench::{Bench, SocketInfo, Timer};
-use crate::capture::{Decoded, Frame, LinkType, decode};
+use super::{ActionResult, Ending, Entry, Interrupt, RunError, SocketReport, Stall};
+use crate::bench::Bench;
+use crate::capture::Frame;
 use crate::endpoint::Endpoint;
 use crate::matcher;
-use crate::scenario::{IcmpError, Injection, Scenario, Step, Verb};
-use crate::tcp::{Call, Party, State};
+use crate::scenario::{Scenario, Step, Verb};
+use crate::tcp::Party;
 
 /// How often the kernel is asked again while a scenario waits for a state or for silence.
 const POLL: Duration = Duration::from_millis(1);
@@ -318,89 +320,6 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Makes a segment and sends it.
-    fn inject(&mut self, step: usize, injection: &Injection) -> Result<(), RunError> {
-        let (from, to) = (injection.segment.from, injection.segment.to);
-        let addresses = (self.address(from), self.address(to));
-        let (frame, origin) = self.eyes.forge.make(injection, addresses);
-        let packet = frame.encode()?;
-        let destination = frame.destination;
-        // Padded options are decoded with an end mark: what the capture will show is what the packet decodes to.
-        let Decoded::Tcp(frame) = decode(
-            LinkType::RawIp,
-            &packet,
-            u32::try_from(packet.len()).unwrap_or(u32::MAX),
-        ) else {
-            return Err(RunError::Undecodable);
-        };
-        self.eyes.note_injected(*frame, origin);
-        self.bench.inject(&packet, destination)?;
-        self.log.add(Entry::ActionEnded {
-            step,
-            at: self.clock.now(),
-            result: ActionResult::done(),
-        });
-        Ok(())
-    }
-
-    /// Makes an ICMP error and sends it; the kernel's counters tell what became of it.
-    fn inject_icmp(&mut self, step: usize, error: &IcmpError) -> Result<(), RunError> {
-        let addresses = (self.address(error.from), self.address(error.to));
-        let result = match self.eyes.forge.quoted(error, addresses) {
-            Some(quoted) => {
-                let packet = quoted.encode_icmp_about(error.kind, error.mtu)?;
-                let before = self.bench.icmp_counters()?;
-                let at = self.clock.now();
-                self.bench.inject(&packet, quoted.source)?;
-                self.bench.barrier()?;
-                let fate = IcmpFate::of(before, self.bench.icmp_counters()?);
-                let event = IcmpEvent {
-                    step,
-                    at,
-                    family: self.scenario.settings.family,
-                    kind: error.kind,
-                    from: error.from,
-                    to: error.to,
-                    seq: quoted.seq,
-                    mtu: error.mtu,
-                    fate,
-                };
-                if event.from == Party::Server && matches!(event.call(), Some(Call::Unreachable { passive: true })) {
-                    // The listener has no half-open connection any more: an ACK that comes now opens none.
-                    self.eyes.forget_connection();
-                }
-                self.log.add(Entry::Icmp(event));
-                ActionResult::done()
-            }
-            None => ActionResult::impossible(format!(
-                "no segment {} > {} has been captured that could be quoted",
-                error.from.letter(),
-                error.to.letter()
-            )),
-        };
-        self.log.add(Entry::ActionEnded {
-            step,
-            at: self.clock.now(),
-            result,
-        });
-        Ok(())
-    }
-
-    fn address(&self, party: Party) -> SocketAddr {
-        match party {
-            Party::Server => self.bench.server_address(),
-            Party::Client => self.client_address.unwrap_or(self.client_start),
-        }
-    }
-
-    /// The state that the kernel reports; `None` for an end that it knows nothing of.
-    fn asked_state(&mut self, party: Party) -> Result<Option<State>, RunError> {
-        if self.scenario.settings.peer == Some(party) {
-            return Ok(None);
-        }
-        self.state(party).map(Some)
-    }
-
     fn start(&mut self, step: usize, party: Party, verb: &Verb) {
         let endpoint = match party {
             Party::Client => Rc::clone(&self.client),
@@ -504,91 +423,6 @@ impl<'a> Play<'a> {
                 return Ok(wake);
             }
         }
-    }
-
-    /// What the kernel reports for one end: its connection, or the listener while there was no connection yet.
-    fn state(&mut self, party: Party) -> Result<State, RunError> {
-        let info = self.lookup(party)?;
-        // A connection that never got beyond SYN-RECEIVED leaves its listener as it was (RFC 9293, section 3.10.7.4).
-        let connected = info.as_ref().is_some_and(|info| info.state != State::SynReceived);
-        self.accepted |= party == Party::Server && (connected || self.eyes.server_connected());
-        Ok(match info {
-            Some(info) => info.state,
-            None if party == Party::Server
-                && !self.accepted
-                && self.bench.lookup_listener(self.bench.server_address())?.is_some() =>
-            {
-                // A handshake that was not completed is forgotten: what follows its SYN,ACK is no evidence of a connection.
-                self.eyes.forget_connection();
-                State::Listen
-            }
-            None => State::Closed,
-        })
-    }
-
-    fn lookup(&mut self, party: Party) -> Result<Option<SocketInfo>, RunError> {
-        // A server that connects names an address at which there may be no socket.
-        let named = self.client.connection_address().or(self.server.connection_target());
-        self.client_address = named.or(self.client_address);
-        let Some(client) = self.client_address else {
-            return Ok(None);
-        };
-        let server = if self.to_self {
-            client
-        } else {
-            self.bench.server_address()
-        };
-        let (local, remote) = match party {
-            Party::Client => (client, server),
-            Party::Server if self.to_self => return Ok(None),
-            Party::Server => (server, client),
-        };
-        Ok(self.bench.lookup(local, remote)?)
-    }
-
-    /// Takes the kernel's report on one end of the connection, if it has one.
-    fn report_socket(&mut self, party: Party) -> Result<(), RunError> {
-        let after_segments = self.eyes.segments;
-        if let Some(SocketInfo {
-            state, info: Some(tcp), ..
-        }) = self.lookup(party)?
-        {
-            self.sockets.push(SocketReport {
-                party,
-                after_segments,
-                undelivered: self.eyes.undelivered(),
-                state,
-                segs_in: tcp.segs_in,
-                segs_out: tcp.segs_out,
-                bytes_received: tcp.bytes_received,
-                bytes_acked: tcp.bytes_acked,
-                bytes_sent: tcp.bytes_sent,
-                retransmits: tcp.total_retrans,
-            });
-        }
-        Ok(())
-    }
-
-    /// A connection whose timers will still send something, in words.
-    fn unquiet(&mut self) -> Result<Option<String>, RunError> {
-        let server = self.bench.server_address();
-        let busy = self.bench.dump()?.into_iter().find(|socket| {
-            matches!(
-                socket.timer,
-                Some(Timer::Retransmit { .. } | Timer::ZeroWindowProbe { .. })
-            ) && [socket.local, socket.remote].contains(&server)
-        });
-        Ok(busy.map(|socket| {
-            let party = if socket.local == server {
-                Party::Server
-            } else {
-                Party::Client
-            };
-            format!(
-                "the {party}'s socket, in {}, still waits for an acknowledgment",
-                socket.state
-            )
-        }))
     }
 
     /// Gives up what has not ended.
