@@ -66,6 +66,7 @@ struct Figures {
     inconclusive: usize,
     skip: usize,
     unable: usize,
+    error: usize,
     /// Different transcripts of runs that passed or failed; of all scenarios: the most that one of them has.
     transcripts: usize,
     /// The checks that made runs inconclusive, and how often.
@@ -83,6 +84,7 @@ impl From<&Count> for Figures {
             inconclusive: count.inconclusive,
             skip: count.skip,
             unable: count.unable,
+            error: count.error,
             transcripts: count.trusted_transcripts(),
             doubts: count.doubts.clone(),
             first_reason: count.first_reason.clone(),
@@ -184,13 +186,16 @@ impl StageReport {
             Exit::Fail
         } else if figures().any(|one| one.inconclusive > 0 && one.pass == 0) {
             Exit::Inconclusive
-        } else if figures().any(|one| one.unable > 0) {
+        } else if figures().any(|one| one.unable + one.error > 0) {
             Exit::Environment
         } else {
             Exit::Pass
         }
     }
 }
+
+/// With more scenarios than these, those that passed every time are only counted.
+const SHORT: usize = 20;
 
 /// The columns after the name, of which the last three appear only where they are not zero.
 fn row(f: &mut fmt::Formatter<'_>, name: &str, width: usize, figures: &Figures) -> fmt::Result {
@@ -199,7 +204,11 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, width: usize, figures: &Figures) 
         "{name:width$}  {:>7}  {:>7}  {:>5}  {:>12}  {:>11}",
         figures.runs, figures.pass, figures.fail, figures.inconclusive, figures.transcripts
     )?;
-    for (number, word) in [(figures.skip, "skip"), (figures.unable, "unable")] {
+    for (number, word) in [
+        (figures.skip, "skip"),
+        (figures.unable, "unable"),
+        (figures.error, "error"),
+    ] {
         if number > 0 {
             write!(f, "  {number} {word}")?;
         }
@@ -245,19 +254,32 @@ impl fmt::Display for StageReport {
             "{:width$}  {:>7}  {:>7}  {:>5}  {:>12}  {:>11}",
             "scenario", "runs", "pass", "fail", "inconclusive", "transcripts"
         )?;
+        let clean = |figures: &Figures| figures.pass == figures.runs && figures.transcripts == 1;
+        let is_short = self.scenarios.len() <= SHORT;
         for (name, figures) in &self.scenarios {
+            if !is_short && clean(figures) {
+                continue;
+            }
             row(f, name, width, figures)?;
             // What is doubtful under a load is expected; what fails is not.
             if let Some(reason) = figures
                 .first_reason
                 .as_ref()
-                .filter(|_| figures.fail + figures.unable > 0)
+                .filter(|_| figures.fail + figures.unable + figures.error > 0)
             {
                 writeln!(f, "    {reason}")?;
             }
             if figures.transcripts > 1 {
                 differences(f, &self.tally.scenarios[name])?;
             }
+        }
+        let unlisted = self
+            .scenarios
+            .values()
+            .filter(|figures| !is_short && clean(figures))
+            .count();
+        if unlisted > 0 {
+            writeln!(f, "{unlisted} scenarios passed every time, with one transcript each")?;
         }
         row(f, "total", width, &self.total)?;
         for (check, times) in &self.total.doubts {
