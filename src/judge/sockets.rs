@@ -175,12 +175,15 @@ impl Seen {
         let peer = Space::of(&received);
         let acked = own.highest_ack(&received).saturating_sub(u64::from(is_passive));
         let taken = peer.highest_ack(&sent).saturating_sub(1);
+        // What comes without the ACK bit is dropped, but for the SYN (RFC 9293, section 3.10.7.4).
+        let mut acceptable = received.clone();
+        acceptable.retain(|segment| segment.flags.intersects(Flags::ACK | Flags::SYN));
         Seen {
             segs_out: exactly(sent.len() as u64 - if is_passive { syn_acks } else { 0 }),
             segs_in,
             bytes_sent: exactly(bytes_sent),
             // More than acknowledged while an acknowledgment is delayed; no more than was sent in order.
-            bytes_received: taken..=peer.in_order(&received).saturating_sub(1).max(taken),
+            bytes_received: taken..=peer.in_order(&acceptable).saturating_sub(1).max(taken),
             bytes_acked: exactly(acked),
             retransmits: exactly(repeats(sent.iter().copied()) as u64),
         }
