@@ -686,6 +686,7 @@ fn coverage_says_what_was_observed() {
         ("T12", "not observed"),
         ("MUST-12", "passed"),
         ("T1", "no scenario yet"),
+        ("T4", "cannot be shown on Linux: not reachable"),
     ] {
         let told = coverage(id);
         assert!(told.contains(word), "{id}: {told}");

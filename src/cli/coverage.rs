@@ -116,10 +116,12 @@ fn row(out: &mut dyn Write, covered: &Covered, theme: &Theme) -> io::Result<()> 
         shown += &format!(" and {} more", names.len() - NAMED);
     }
     if covered.level() == Level::Missing {
-        shown = format!(
-            "no scenario yet; Linux: {}",
-            row.linux.replace(" [t]", "").replace(" [k]", "")
-        );
+        let linux = row.linux.replace(" [t]", "").replace(" [k]", "");
+        shown = if cannot_be_shown(&linux) {
+            format!("cannot be shown on Linux: {linux}")
+        } else {
+            format!("no scenario yet; Linux: {linux}")
+        };
     }
     if let Some(reason) = &covered.deviation {
         shown += &format!("; Linux deviates: {reason}");
@@ -144,4 +146,16 @@ fn count(out: &mut dyn Write, what: &str, observed: &str, rows: &[&Covered]) -> 
         at(Level::Claimed),
         at(Level::Missing)
     )
+}
+
+/// Whether this note of the tables says that Linux has nothing of the kind, or that it is not the kernel's affair.
+fn cannot_be_shown(linux: &str) -> bool {
+    const BEGINNINGS: [&str; 5] = [
+        "not reachable",
+        "not done",
+        "not applicable",
+        "not offered",
+        "not a kernel",
+    ];
+    BEGINNINGS.iter().any(|beginning| linux.starts_with(beginning))
 }
