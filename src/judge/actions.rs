@@ -52,7 +52,10 @@ pub(super) fn check(scenario: &Scenario, recording: &Recording) -> Check {
         wrong.push(format!("{} {message}", place(&action.span)));
     }
     if wrong.is_empty() {
-        let detail = format!("{} actions, each ended as its line says", begun.len());
+        let detail = match begun.len() {
+            1 => "1 action, ended as its line says".to_owned(),
+            actions => format!("{actions} actions, each ended as its line says"),
+        };
         Check::expectation("actions", Status::Ok, detail)
     } else {
         Check::expectation("actions", Status::Failed, wrong.join("\n"))

@@ -50,7 +50,7 @@ pub(super) fn ending(scenario: &Scenario, recording: &Recording) -> Check {
             Status::Failed,
             format!(
                 "the deadline of {:?} passed during {}: its segments did not come, or its call did not return. A scenario \
-                 that needs longer sets `deadline` below `[bench]` below `[bench]`",
+                 that needs longer sets `bench.deadline`",
                 scenario.settings.deadline,
                 action(*step)
             ),
