@@ -157,7 +157,7 @@ pub fn decode(link: LinkType, bytes: &[u8], original_len: u32) -> Decoded {
         (net, None, Some((error, layer))) => net
             .as_ref()
             .filter(|_| bytes.len() as u64 == u64::from(original_len))
-            .and_then(|net| impossible_offset(net, original_len))
+            .and_then(|net| impossible_offset(net, bytes.len(), original_len))
             .unwrap_or_else(|| damaged(&layer.to_string(), error.to_string())),
         (_, None, None) => Decoded::Other,
     }
@@ -247,9 +247,9 @@ fn segment(
 
 /// A segment whose data offset cannot be right: it is less than the fixed part of the header, or leads beyond the end. Only
 /// the fixed part can be read then.
-fn impossible_offset(net: &LaxNetSlice<'_>, original_len: u32) -> Option<Decoded> {
+fn impossible_offset(net: &LaxNetSlice<'_>, captured: usize, original_len: u32) -> Option<Decoded> {
     let payload = net.ip_payload_ref().filter(|ip| ip.ip_number == IpNumber::TCP)?;
-    let length = tcp_length(net, 0, original_len).ok()?;
+    let length = tcp_length(net, captured, original_len).ok()?;
     let bytes = payload.payload.get(..usize::try_from(length).ok()?)?;
     let (fixed, rest) = bytes.split_first_chunk::<20>()?;
     let offset = fixed[12] >> 4;
