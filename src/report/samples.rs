@@ -313,6 +313,7 @@ pub(super) fn session() -> (Scenario, Vec<Event>) {
             origin: crate::tcp::Origin::Kernel,
             ip: crate::tcp::IpFields::default(),
             offset: None,
+            sockets: None,
         })
     };
     let started = |step, at| Entry::ActionStarted { step, at };
