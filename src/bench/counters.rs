@@ -33,6 +33,9 @@ pub struct Counters {
     /// the kernel does not say, and in recordings that did not ask.
     #[serde(default)]
     pub listen_overflows: Option<u64>,
+    /// TcpExtSyncookiesSent: SYN,ACKs whose initial sequence number is a cookie. `None` as above.
+    #[serde(default)]
+    pub syncookies_sent: Option<u64>,
     /// The ICMP errors.
     #[serde(default)]
     pub icmp: IcmpCounters,
@@ -46,6 +49,7 @@ impl Counters {
         let extended = fs::read_to_string(LINUX_PATH)?;
         Ok(Counters {
             listen_overflows: value_of(&extended, "TcpExt: ", "ListenOverflows"),
+            syncookies_sent: value_of(&extended, "TcpExt: ", "SyncookiesSent"),
             icmp: IcmpCounters::read()?,
             ..counters
         })
@@ -60,10 +64,8 @@ impl Counters {
             in_errs: self.in_errs.saturating_sub(start.in_errs),
             out_rsts: self.out_rsts.saturating_sub(start.out_rsts),
             in_csum_errors: self.in_csum_errors.saturating_sub(start.in_csum_errors),
-            listen_overflows: self
-                .listen_overflows
-                .zip(start.listen_overflows)
-                .map(|(now, start)| now.saturating_sub(start)),
+            listen_overflows: difference(self.listen_overflows, start.listen_overflows),
+            syncookies_sent: difference(self.syncookies_sent, start.syncookies_sent),
             icmp: self.icmp - start.icmp,
         }
     }
@@ -79,9 +81,15 @@ impl Counters {
             out_rsts: value("OutRsts")?,
             in_csum_errors: value("InCsumErrors")?,
             listen_overflows: None,
+            syncookies_sent: None,
             icmp: IcmpCounters::default(),
         })
     }
+}
+
+/// What was counted since the start, where the kernel said so both times.
+fn difference(now: Option<u64>, start: Option<u64>) -> Option<u64> {
+    now.zip(start).map(|(now, start)| now.saturating_sub(start))
 }
 
 /// One counter. A file has two lines per protocol, `Tcp: NAME…` and `Tcp: VALUE…`; newer kernels append columns.
@@ -109,6 +117,7 @@ mod tests {
             out_rsts: 5,
             in_csum_errors: 6,
             listen_overflows: None,
+            syncookies_sent: None,
             icmp: IcmpCounters::default(),
         };
         let extended = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 2 3\nIpExt: InOctets\nIpExt: 9\n";

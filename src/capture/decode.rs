@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, LenSource, TcpSlice, TransportSlice};
 
-use crate::tcp::{Checksum, Flags, IpFields, Nanos, Origin, Party, Segment, Seq, TcpOption};
+use crate::tcp::{Checksum, Flags, IpFields, Nanos, Origin, Party, Segment, Seq, SocketPair, TcpOption};
 
 /// What a frame begins with: the link types of pcap files (<https://www.tcpdump.org/linktypes.html>) that carry loopback
 /// traffic.
@@ -131,6 +131,10 @@ impl TcpFrame {
             origin: Origin::Kernel,
             ip: self.ip,
             offset: self.offset,
+            sockets: Some(SocketPair {
+                source: self.source,
+                destination: self.destination,
+            }),
         }
     }
 }

@@ -92,6 +92,7 @@ fn session(reply: &str) -> (Scenario, Recording) {
         in_segs: 11,
         out_segs: 11,
         listen_overflows: Some(0),
+        syncookies_sent: Some(0),
         ..Counters::default()
     });
     // As the kernel reports, measured with the same session; see `sockets`.

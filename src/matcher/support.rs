@@ -230,6 +230,7 @@ pub(crate) fn segment(text: &str) -> Segment {
         origin: crate::tcp::Origin::Kernel,
         ip: crate::tcp::IpFields::default(),
         offset: None,
+        sockets: None,
     }
 }
 

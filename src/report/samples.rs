@@ -353,6 +353,7 @@ pub(super) fn entries() -> Vec<Entry> {
             origin: crate::tcp::Origin::Kernel,
             ip: crate::tcp::IpFields::default(),
             offset: None,
+            sockets: None,
         })
     };
     let started = |step, at| Entry::ActionStarted { step, at };

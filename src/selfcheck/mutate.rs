@@ -3,7 +3,7 @@
 use crate::endpoint::ActionResult;
 use crate::run::{Damage, Ending, Entry, Fate, IcmpEvent, IcmpFate, Recording, SocketReport};
 use crate::scenario::{Family, IcmpKind, Place};
-use crate::tcp::{Checksum, Ecn, Flags, Origin, Segment, State, TcpOption};
+use crate::tcp::{Checksum, Ecn, Flags, Origin, Segment, SocketPair, State, TcpOption};
 
 /// A recording that differs from the original in one place.
 #[derive(Debug, Clone)]
@@ -46,6 +46,7 @@ pub fn mutants(original: &Recording, show: &mut dyn FnMut(Mutant)) {
         if number < turns / 2 || number + turns / 2 >= places.len() {
             all.segment = Some(number);
             all.of_segment(*place, number, places.get(number + 1).copied());
+            all.of_isn(*place, number);
         }
     }
     all.segment = None;
@@ -272,6 +273,45 @@ impl Mutants<'_> {
         }
     }
 
+    /// Another initial sequence number of a pair of sockets that the kernel opened more than once, with all numbers that count
+    /// from it: only its clock tells.
+    fn of_isn(&mut self, place: usize, number: usize) {
+        let Some((syn, pair)) = opened(&self.original.entries[place]) else {
+            return;
+        };
+        let opens = |entry: &Entry| opened(entry).is_some_and(|(other, its)| its == pair && other.seq != syn.seq);
+        if !self.original.entries.iter().any(opens) {
+            return;
+        }
+        let (isn, others) = (syn.seq, self.original.entries[place..].iter().position(opens));
+        let end = others.map_or(self.original.entries.len(), |next| place + next);
+        // A quarter of a second of Linux's clock, forwards and backwards, and half of its way round.
+        for step in [1 << 22, (1_u32 << 22).wrapping_neg(), 1 << 31] {
+            let change = format!(
+                "all numbers from {isn} on, the ISN of segment {}, move by {step}",
+                number + 1
+            );
+            self.add("initial sequence number of a pair opened again", change, |recording| {
+                for entry in &mut recording.entries[place..end] {
+                    let Entry::Segment(segment) = entry else { continue };
+                    if segment.sockets == Some(pair) {
+                        segment.seq += step;
+                    } else if segment.sockets == Some(pair.reversed()) && segment.flags.contains(Flags::ACK) {
+                        segment.ack += step;
+                        for option in &mut segment.options {
+                            if let TcpOption::Sack(blocks) = option {
+                                for (left, right) in blocks {
+                                    *left += step;
+                                    *right += step;
+                                }
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    }
+
     fn of_result(&mut self, place: usize, result: &ActionResult) {
         let mut set = |kind: &'static str, changed: ActionResult| {
             let change = format!("{result:?} becomes {changed:?}");
@@ -458,6 +498,13 @@ impl Mutants<'_> {
             );
         }
     }
+}
+
+/// The SYN that this is, with its pair, if the kernel sent it.
+fn opened(entry: &Entry) -> Option<(&Segment, SocketPair)> {
+    let Entry::Segment(segment) = entry else { return None };
+    let opens = segment.flags.contains(Flags::SYN) && !segment.flags.contains(Flags::RST) && !segment.is_injected();
+    segment.sockets.filter(|_| opens).map(|pair| (segment, pair))
 }
 
 /// Whether two segments differ in their times only, so that nobody could tell which came first.

@@ -156,6 +156,7 @@ pub fn segment(from: Party, flags: Flags, seq: u32, ack: u32, payload: &[u8]) ->
         origin: crate::tcp::Origin::Kernel,
         ip: crate::tcp::IpFields::default(),
         offset: None,
+        sockets: None,
     }
 }
 

@@ -75,6 +75,7 @@ fn segment(numbers: BoxedStrategy<u32>, flags: BoxedStrategy<u16>) -> impl Strat
                 origin: crate::tcp::Origin::Kernel,
                 ip: crate::tcp::IpFields::default(),
                 offset: None,
+                sockets: None,
             },
         )
 }

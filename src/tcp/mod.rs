@@ -37,7 +37,7 @@ pub use option::TcpOption;
 pub use party::Party;
 pub use repeats::Repeats;
 pub use replay::{Call, Named, Replay, Transitions};
-pub use segment::{Checksum, Nanos, Origin, Segment};
+pub use segment::{Checksum, Nanos, Origin, Segment, SocketPair};
 pub use seq::Seq;
 pub use state::State;
 

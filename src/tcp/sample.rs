@@ -77,5 +77,6 @@ fn segment(from: Party, flags: &str, seq: Seq, ack: Seq, payload: &[u8]) -> Segm
         origin: crate::tcp::Origin::Kernel,
         ip: crate::tcp::IpFields::default(),
         offset: None,
+        sockets: None,
     }
 }

@@ -1,5 +1,7 @@
 //! One captured segment.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Flags, IpFields, Party, Seq, TcpOption};
@@ -35,6 +37,25 @@ pub enum Origin {
     Spoofed,
     /// The lab, for an end that has no kernel socket: all that this end sends is made by hand.
     FakeEnd,
+}
+
+/// Two addresses with their ports: together they name a connection (RFC 9293, section 3.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SocketPair {
+    /// The sender's address and port.
+    pub source: SocketAddr,
+    /// The receiver's address and port.
+    pub destination: SocketAddr,
+}
+
+impl SocketPair {
+    /// The same connection, seen from the other end.
+    pub fn reversed(self) -> SocketPair {
+        SocketPair {
+            source: self.destination,
+            destination: self.source,
+        }
+    }
 }
 
 /// One TCP segment as it was on the wire, with absolute numbers.
@@ -75,6 +96,9 @@ pub struct Segment {
     /// beyond the end of the segment. Then all that follows the fixed part counts as payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u8>,
+    /// The addresses and ports between which it went; `None` in recordings that did not keep them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sockets: Option<SocketPair>,
 }
 
 impl Segment {

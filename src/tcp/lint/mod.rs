@@ -5,11 +5,14 @@
 //! capture cannot tell a violation from one of these, nothing is reported. Segments of a conversation whose SYN was not
 //! captured are held only against the rules that need no numbers.
 //!
-//! Two rules need to know the application, and are excused by whoever does: a sender that told its TCP to expect more data
-//! (MSG_MORE) and then closes may leave out the PSH, and one that sets the DSCP (IP_TOS) may change it.
+//! Three rules need to know more, and are excused by whoever does: a sender that told its TCP to expect more data (MSG_MORE)
+//! and then closes may leave out the PSH, one that sets the DSCP (IP_TOS) may change it, and a kernel that was flooded with
+//! SYNs may send cookies as initial sequence numbers.
 
+mod clock;
 mod space;
 
+use self::clock::Clocks;
 use self::space::Spaces;
 use super::{Checksum, Flags, Segment, TcpOption};
 
@@ -55,6 +58,7 @@ rules! {
     SEQUENCE = "SEQ without gaps", "section 3.4";
     COUNT_ONE = "SYN and FIN count one", "section 3.4";
     AFTER_FIN = "no data after FIN", "section 3.6";
+    ISN_CLOCK = "ISN by the clock", "MUST-8, section 3.4.1";
     ACK_SENT = "ACK of what was sent", "section 3.4";
     ACK_BACK = "ACK never moves back", "section 3.4";
     WINDOW = "within the window", "section 3.8.6";
@@ -67,11 +71,13 @@ rules! {
 pub fn lint(segments: &[Segment]) -> Vec<Violation> {
     let mut found = Found(Vec::new());
     let mut spaces = Spaces::default();
+    let mut clocks = Clocks::default();
     let mut classes = [None; 2];
     for (index, segment) in segments.iter().enumerate() {
         one_dscp(index, segment, &mut classes, &mut found);
         header(index, segment, &mut found);
         options(index, segment, &mut found);
+        clocks.segment(index, segment, &mut found);
         spaces.segment(index, segment, &mut found);
     }
     spaces.end(&mut found);

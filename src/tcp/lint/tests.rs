@@ -1,9 +1,11 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::tcp::Seq;
 use crate::tcp::arbitrary;
 use crate::tcp::sample::{client, itself, server, session};
+use crate::tcp::{Origin, Seq, SocketPair};
 
 fn rules(segments: &[Segment]) -> Vec<(usize, &'static str)> {
     lint(segments)
@@ -56,6 +58,7 @@ fn each_rule_finds_its_violation_and_no_other_rule_does() {
             4,
             changed(4, |segment| segment.options.push(TcpOption::Mss(1460))),
         ),
+        (ISN_CLOCK, 1, vec![reopening(0, 0), reopening(1_000, 7)]),
         (MSS_MISSING, 1, changed(1, |segment| _ = segment.options.remove(0))),
         (
             OPTIONS,
@@ -362,4 +365,68 @@ fn what_acknowledges_the_fin_may_offer_a_smaller_window() {
     assert_eq!(rules(&before), []);
     let not_yet = opened([window(client("ACK", 1, 1, b""), 600), small(1), fin]);
     assert_eq!(rules(&not_yet), [(4, RIGHT_EDGE.name)]);
+}
+
+const PORTS: SocketPair = SocketPair {
+    source: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_001),
+    destination: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7_000),
+};
+
+/// A SYN of the client between these sockets, so many milliseconds after the first one, whose ISN is so many ticks higher.
+fn reopening(ms: u64, ticks: u32) -> Segment {
+    with(client("SYN", 0, 0, b""), |syn| {
+        syn.at = ms * 1_000_000;
+        syn.seq += ticks;
+        syn.sockets = Some(PORTS);
+    })
+}
+
+#[test]
+fn the_isn_of_a_pair_that_is_opened_again_follows_a_clock_of_64_ns() {
+    const SECOND: u32 = 1_000_000_000 / 64;
+    let after = |syn: Segment| rules(&[reopening(0, 0), syn]);
+    let off = vec![(1, ISN_CLOCK.name)];
+    assert_eq!(after(reopening(1_000, SECOND)), []);
+    assert_eq!(
+        after(reopening(1_000, SECOND + SECOND / 20)),
+        [],
+        "the first SYN was held up"
+    );
+    assert_eq!(
+        after(reopening(1_000, SECOND - SECOND / 20)),
+        [],
+        "the second SYN was held up"
+    );
+    assert_eq!(after(reopening(1_000, SECOND + SECOND / 5)), off);
+    assert_eq!(after(reopening(1_000, SECOND - SECOND / 5)), off);
+    assert_eq!(after(reopening(1_000, SECOND.wrapping_neg())), off, "it runs backwards");
+    // Once round the clock.
+    assert_eq!(after(reopening(274_878, 4_294_968_750_u64 as u32)), []);
+    // Where the clock counts for nothing.
+    assert_eq!(
+        after(reopening(0, 1 + 65_537)),
+        [],
+        "65,537 behind what a connection in TIME-WAIT has sent"
+    );
+    assert_eq!(after(with(reopening(1_000, 7), |syn| syn.sockets = None)), []);
+    assert_eq!(
+        after(with(reopening(1_000, 7), |syn| syn.sockets = Some(PORTS.reversed()))),
+        []
+    );
+    assert_eq!(after(with(reopening(1_000, 7), |syn| syn.origin = Origin::Spoofed)), []);
+    let other_port = |syn: &mut Segment| {
+        syn.sockets = Some(SocketPair {
+            source: SocketAddr::new(PORTS.source.ip(), 40_002),
+            ..PORTS
+        });
+    };
+    assert_eq!(after(with(reopening(1_000, 7), other_port)), []);
+}
+
+#[test]
+fn a_connection_after_time_wait_is_no_measure_for_the_clock() {
+    const SECOND: u32 = 1_000_000_000 / 64;
+    let after = |third| rules(&[reopening(0, 0), reopening(1_000, 1 + 65_537), third]);
+    assert_eq!(after(reopening(2_000, 2 * SECOND)), []);
+    assert_eq!(after(reopening(2_000, 65_538 + SECOND)), [(2, ISN_CLOCK.name)]);
 }
