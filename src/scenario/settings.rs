@@ -43,7 +43,7 @@ impl Reader<'_> {
         };
         let mut congestion = None;
         let mut mtu = None;
-        let mut isn_span = None;
+        let (mut isn_span, mut peer_span) = (None, None);
         for (key, value) in table {
             match &**key.get_ref() {
                 "family" => {
@@ -75,7 +75,10 @@ impl Reader<'_> {
                 "congestion" => congestion = self.sysctl_value("congestion", value).map(|name| (name, value.span())),
                 "sysctl" => self.sysctls(&mut settings.sysctls, "", value),
                 "route" => settings.route = self.route(value),
-                "peer" => settings.peer = self.peer(value),
+                "peer" => {
+                    settings.peer = self.peer(value);
+                    peer_span = Some(value.span());
+                }
                 "isn" => {
                     if let Some(isn) = self.number("isn", value, 0, u32::MAX) {
                         settings.isn = isn;
@@ -93,6 +96,13 @@ impl Reader<'_> {
             let label = "with this the kernel switches IPv6 off";
             self.diagnostics
                 .push(Diagnostic::new(span, message, label).help("RFC 8200, section 5, demands it of every link"));
+        }
+        if let Some(span) = peer_span.filter(|_| settings.family == Family::Ipv6 && settings.peer.is_some()) {
+            // Linux makes no way through loopback for an address of IPv6 that is not its own, as it does for one of IPv4.
+            let message = "expected no `peer` over IPv6";
+            let label = "an end without a socket has an address of IPv4";
+            self.diagnostics
+                .push(Diagnostic::new(span, message, label).help("delete it, or family = \"ipv6\""));
         }
         if let Some(span) = isn_span.filter(|_| settings.peer.is_none()) {
             let message = "expected `peer` beside `isn`";

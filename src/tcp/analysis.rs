@@ -7,9 +7,9 @@
 //!
 //! Not modelled: why a sender retransmits (timer or duplicate ACKs), and what the receiver made of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Flags, Origin, Segment, Seq, TcpOption, slot};
+use super::{Flags, Origin, Segment, Seq, SocketPair, TcpOption, slot};
 
 /// The largest shift count (RFC 7323, section 2.3).
 const LARGEST_SHIFT: u8 = 14;
@@ -29,7 +29,7 @@ pub struct Role {
     pub answers: Option<Probe>,
     /// A SYN that opens a sequence space.
     pub opens: bool,
-    /// Such a SYN, of a sender who had a sequence space already.
+    /// Such a SYN, of a sender who had a sequence space already between the same sockets.
     pub reopens: bool,
     /// The window that it offers, in bytes: scaled as both SYNs agreed (RFC 7323, section 2.2).
     pub window: u32,
@@ -94,6 +94,8 @@ pub enum Probe {
 #[derive(Debug, Clone, Default)]
 pub struct Analysis {
     ends: [End; 2],
+    /// The pairs of sockets whose source has sent a SYN.
+    opened: HashSet<SocketPair>,
     count: usize,
 }
 
@@ -124,7 +126,11 @@ impl Analysis {
         let (from, to) = (slot(segment.from), slot(segment.to));
         let own = !copied && segment.origin != Origin::Spoofed;
         let opens = own && takes_numbers(segment) && self.opens(segment);
-        let reopens = opens && self.ends[from].initial.is_some();
+        let reopens = opens
+            && match segment.sockets {
+                Some(pair) => !self.opened.insert(pair),
+                None => self.ends[from].initial.is_some(),
+            };
         if opens {
             self.open(segment);
         }

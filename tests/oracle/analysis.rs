@@ -9,8 +9,8 @@ use tcplab::tcp::{
     Acknowledgment, Analysis, Flags, Nanos, Numbers, Origin, Party, Probe, Role, Segment, Seq, TcpOption,
 };
 
-/// tshark's flags, in the order of [`lab_says`], and behind them the ports.
-pub const FIELDS: [&str; 16] = [
+/// tshark's flags, in the order of [`lab_says`].
+pub const FIELDS: [&str; FLAGS] = [
     "tcp.analysis.retransmission",
     "tcp.analysis.fast_retransmission",
     "tcp.analysis.spurious_retransmission",
@@ -25,11 +25,9 @@ pub const FIELDS: [&str; 16] = [
     "tcp.analysis.keep_alive",
     "tcp.analysis.keep_alive_ack",
     "tcp.analysis.reused_ports",
-    "tcp.srcport",
-    "tcp.dstport",
 ];
 
-/// How many of [`FIELDS`] are flags.
+/// How many they are.
 const FLAGS: usize = 14;
 
 const RETRANSMISSION: usize = 0;
@@ -293,8 +291,6 @@ struct Seen<'r> {
     peer_reopened: bool,
     /// Whether its receiver has sent a segment with old numbers first and new ones behind them.
     peer_straddled: bool,
-    /// Whether its sender had the same ports when it sent a SYN before.
-    same_ports: bool,
 }
 
 /// The flags of tshark that the lab would set.
@@ -324,7 +320,7 @@ fn lab_says(seen: &Seen<'_>) -> [bool; FLAGS] {
         answers == Some(Probe::ZeroWindow),
         probe == Some(Probe::KeepAlive),
         answers == Some(Probe::KeepAlive),
-        reopens && seen.same_ports,
+        reopens,
     ]
 }
 
@@ -366,14 +362,10 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
     let segments = recording.segments().zip(rows).enumerate();
     segments
         .map(|(index, (segment, row))| {
-            let ports = (row[FLAGS].clone(), row[FLAGS + 1].clone());
             let role = analysis.next(segment, fates.get(index) == Some(Fate::Copied));
             let [sender, receiver] = ends_of(&mut ends, segment.from);
-            let same_ports = sender.ports.as_ref() == Some(&ports);
-            if segment.flags.contains(Flags::SYN) {
-                sender.ports = Some(ports);
-            }
-            sender.reopened |= role.reopens;
+            sender.reopened |= role.opens && sender.opened;
+            sender.opened |= role.opens;
             sender.straddled |= matches!(role.numbers, Numbers::Again { .. })
                 && role.next.is_some_and(|next| next.is_before(segment.end()));
             match role.acknowledgment {
@@ -411,7 +403,6 @@ fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
                 peer_by_hand: by_hand,
                 peer_reopened: receiver.reopened,
                 peer_straddled: receiver.straddled,
-                same_ports,
             };
             forged_before |= role.numbers == Numbers::Forged;
             by_hand = segment.is_injected();
@@ -445,7 +436,7 @@ impl RoundTrip {
 /// One end: the ports of its last SYN, what it acknowledged last, and the duplicates of that.
 #[derive(Default)]
 struct End {
-    ports: Option<(String, String)>,
+    opened: bool,
     reopened: bool,
     straddled: bool,
     acknowledged: Option<Seq>,

@@ -310,6 +310,7 @@ const KEYS: &[&str] = &[
     "bench.peer = 1",
     "bench.isn = 7",
     "bench.peer = \"client\"\nbench.isn = -1",
+    "bench.peer = \"client\"\nbench.family = \"ipv6\"",
     "bench.peer = \"client\"\ntimeline = '''\nclient connect\n'''",
     "bench.peer = \"client\"\ntimeline = '''\npeer send C > S SYN seq 9\n'''",
     "bench.peer = \"client\"\ntimeline = '''\npeer send C > S SNY\n'''",

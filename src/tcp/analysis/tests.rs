@@ -150,3 +150,21 @@ fn a_syn_with_another_number_opens_the_sequence_space_anew() {
     assert!(roles[0].reopens);
     assert_eq!(roles[0].numbers, Numbers::Next);
 }
+
+#[test]
+fn only_a_pair_of_sockets_that_was_open_before_is_reopened() {
+    let mut analysis = Analysis::default();
+    let mut reopens = |port: u16, isn: u32| {
+        let mut syn = client("SYN", 0, 0, b"");
+        syn.seq += isn;
+        syn.sockets = Some(SocketPair {
+            source: ([127, 0, 0, 1], port).into(),
+            destination: ([127, 0, 0, 1], 7000).into(),
+        });
+        analysis.next(&syn, false).reopens
+    };
+    assert!(!reopens(40_001, 0));
+    assert!(!reopens(40_002, 7));
+    assert!(reopens(40_001, 9));
+    assert!(reopens(40_002, 11));
+}
