@@ -328,7 +328,7 @@ fn lab_says(seen: &Seen<'_>) -> [bool; FLAGS] {
 pub fn problems(scenario: &str, recording: &Recording, rows: &[Vec<String>]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut shown = [false; DIFFERENCES.len()];
-    for (number, (seen, row)) in (1..).zip(walk(recording, rows).iter().zip(rows)) {
+    for (number, (seen, row)) in (1..).zip(walk(recording).iter().zip(rows)) {
         for (flag, lab) in lab_says(seen).into_iter().enumerate() {
             let tshark = !row[flag].is_empty();
             let applies = |row: &Difference| row.flags.contains(&flag) && row.tshark == tshark && (row.pattern)(seen);
@@ -353,15 +353,15 @@ pub fn problems(scenario: &str, recording: &Recording, rows: &[Vec<String>]) -> 
     problems
 }
 
-fn walk<'r>(recording: &'r Recording, rows: &[Vec<String>]) -> Vec<Seen<'r>> {
+fn walk(recording: &Recording) -> Vec<Seen<'_>> {
     let fates = Fates::of(recording);
     let mut analysis = Analysis::default();
     let mut ends = [End::default(), End::default()];
     let (mut forged_before, mut by_hand) = (false, false);
     let mut round_trip = RoundTrip::default();
-    let segments = recording.segments().zip(rows).enumerate();
+    let segments = recording.segments().enumerate();
     segments
-        .map(|(index, (segment, row))| {
+        .map(|(index, segment)| {
             let role = analysis.next(segment, fates.get(index) == Some(Fate::Copied));
             let [sender, receiver] = ends_of(&mut ends, segment.from);
             sender.reopened |= role.opens && sender.opened;
